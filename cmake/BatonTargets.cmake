@@ -1,0 +1,42 @@
+# baton_library(NAME [PUBLIC targets...] [PRIVATE targets...])
+#
+# Declares lib/NAME as the target baton::NAME. Public headers are in include/baton/NAME, everything else in src.
+# What is not linked here cannot be included, because its include directory is not on the path.
+function(baton_library name)
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp")
+  if(sources)
+    add_library(baton_${name} STATIC ${sources})
+    target_include_directories(baton_${name} PUBLIC include PRIVATE src)
+    target_link_libraries(baton_${name} PUBLIC ${arg_PUBLIC} PRIVATE baton_options ${arg_PRIVATE})
+  else()
+    add_library(baton_${name} INTERFACE)
+    target_include_directories(baton_${name} INTERFACE include)
+    target_link_libraries(baton_${name} INTERFACE ${arg_PUBLIC})
+  endif()
+  add_library(baton::${name} ALIAS baton_${name})
+endfunction()
+
+# baton_program(NAME targets...): apps/NAME.
+function(baton_program name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE baton_options ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# baton_unit_test(NAME targets...): tests/unit/NAME/*.cpp, one program, each case a ctest test named NAME: case.
+function(baton_unit_test name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${name} ${sources})
+  target_link_libraries(test_${name} PRIVATE baton_options baton_test_main ${ARGN})
+  target_compile_definitions(test_${name} PRIVATE BATON_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  catch_discover_tests(test_${name} TEST_PREFIX "${name}: ")
+endfunction()
