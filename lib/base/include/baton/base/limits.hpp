@@ -1,0 +1,45 @@
+// Every bound on what comes from outside, in one place. Each is tested where it is enforced.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace baton::limits {
+
+// The workflow language.
+inline constexpr std::size_t kWorkflowFileBytes = 16u << 20;
+inline constexpr std::size_t kYamlDepth = 64;
+inline constexpr std::size_t kYamlNodes = 4'000'000;
+inline constexpr std::size_t kYamlAliasExpansion = 100'000;  // nodes that aliases may add to a document
+inline constexpr std::size_t kDiagnostics = 100;             // reported for one file
+inline constexpr std::size_t kTasks = 200'000;
+inline constexpr std::size_t kInstancesPerTask = 1'000'000;
+inline constexpr std::size_t kExpressionBytes = 64u << 10;
+inline constexpr std::size_t kExpressionDepth = 64;
+inline constexpr std::size_t kExpressionSteps = 100'000;
+inline constexpr std::size_t kExpressionValueBytes = 16u << 20;  // a value that an expression builds
+inline constexpr std::size_t kUsesDepth = 8;
+inline constexpr std::size_t kBundleFiles = 256;
+inline constexpr std::size_t kNameBytes = 64;
+
+// What a task sends back.
+inline constexpr std::size_t kOutputFileBytes = 1u << 20;
+inline constexpr std::size_t kTaskEnvBytes = 96u << 10;  // beside what Linux allows: 128 KiB for one string
+
+// HTTP.
+inline constexpr std::size_t kHttpBodyBytes = 32u << 20;
+inline constexpr std::size_t kHttpHeaderBytes = 16u << 10;
+inline constexpr std::size_t kHttpConnections = 1'024;
+inline constexpr std::size_t kJsonDepth = 64;
+inline constexpr std::size_t kPageSize = 1'000;
+inline constexpr std::size_t kStreamBacklogBytes = 4u << 20;  // a slower reader is cut off and can resume
+
+// Frames between batond and a worker session.
+inline constexpr std::size_t kFrameBytes = 16u << 20;
+inline constexpr std::size_t kLogChunkBytes = 256u << 10;
+
+// Queues inside the daemon.
+inline constexpr std::size_t kEventQueue = 65'536;
+inline constexpr std::size_t kStoreQueueBatches = 64;
+inline constexpr std::size_t kActiveRuns = 10'000;
+
+}  // namespace baton::limits
