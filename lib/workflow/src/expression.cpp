@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+#include <baton/base/limits.hpp>
+#include <baton/base/text.hpp>
+#include <baton/workflow/expression.hpp>
+
+#include <algorithm>
+
+#include "expression_program.hpp"
+
+namespace baton::workflow {
+
+SourcePos Origin::at(std::string_view text, std::size_t offset) const {
+  const std::string_view before = text.substr(0, offset);
+  if (!exact || pos.line == 0 || before.find('\n') != std::string_view::npos) return pos;
+  const auto characters = std::count_if(before.begin(), before.end(),
+                                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  return {pos.line, pos.column + static_cast<std::uint32_t>(characters)};
+}
+
+void Messages::error(std::size_t offset, std::string message, std::string hint) const {
+  if (out.size() >= limits::kDiagnostics) return;
+  out.push_back({Severity::error, "", origin.at(text, offset), std::move(message), std::move(hint)});
+}
+
+std::optional<Expression> compile_expression(std::string_view text, Origin origin, bool secret_allowed,
+                                             const CheckContext& context, std::vector<Diagnostic>& diagnostics) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  if (const std::size_t first = text.find_first_not_of(kSpaces); first != std::string_view::npos) {
+    if (text.substr(0, first).find('\n') != std::string_view::npos) origin.exact = false;
+    origin.pos = origin.at(text, first);
+    text = text.substr(first, text.find_last_not_of(kSpaces) + 1 - first);
+  } else {
+    text = {};
+  }
+  const Messages messages{text, origin, diagnostics};
+  if (text.size() > limits::kExpressionBytes) {
+    messages.error(0, fmt::format("the expression is longer than {} bytes", limits::kExpressionBytes));
+    return std::nullopt;
+  }
+  if (!is_valid_utf8(text)) {
+    messages.error(0, "the expression is not valid UTF-8");
+    return std::nullopt;
+  }
+  auto program = std::make_shared<Expression::Node>();
+  program->text = text;
+  program->origin = origin;
+  if (!parse_expression(text, messages, program->code)) return std::nullopt;
+  if (!check_expression(context, secret_allowed, messages, *program)) return std::nullopt;
+  Expression expression;
+  expression.root_ = std::move(program);
+  return expression;
+}
+
+std::optional<Expression> Expression::compile(std::string_view text, SourcePos pos, const CheckContext& context,
+                                              std::vector<Diagnostic>& diagnostics) {
+  return compile_expression(text, Origin{pos, true}, true, context, diagnostics);
+}
+
+Type Expression::type() const { return root_ ? root_->type : Type::any; }
+
+const std::string& Expression::text() const {
+  static const std::string kEmpty;
+  return root_ ? root_->text : kEmpty;
+}
+
+bool Expression::uses_status_function() const { return root_ && root_->status; }
+bool Expression::uses_needs() const { return root_ && root_->needs; }
+bool Expression::uses_matrix() const { return root_ && root_->matrix; }
+
+std::optional<std::string> Expression::secret() const {
+  if (!root_ || root_->secret.empty()) return std::nullopt;
+  return root_->secret;
+}
+
+}  // namespace baton::workflow

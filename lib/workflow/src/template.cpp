@@ -1,0 +1,122 @@
+#include <baton/base/limits.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "expression_program.hpp"
+
+namespace baton::workflow {
+namespace {
+
+constexpr std::string_view kOpen = "${{";
+constexpr std::string_view kEscapedOpen = "$${{";
+constexpr std::string_view kClose = "}}";
+
+// Where the `}}` stands that ends the expression at `at`: not one inside of quotes. If the quotes do not pair, the
+// first
+// `}}` is taken, so that the compiler can say which quote is open.
+std::size_t find_close(std::string_view text, std::size_t at) {
+  const std::size_t first = text.find(kClose, at);
+  if (first == std::string_view::npos) return first;
+  char quote = 0;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quote != 0) {
+      if (c == '\\' && quote == '"') ++at;
+      if (c == quote) quote = 0;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (text.substr(at).starts_with(kClose)) {
+      return at;
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
+std::optional<Template> Template::compile(std::string_view text, SourcePos pos, const CheckContext& context,
+                                          std::vector<Diagnostic>& diagnostics) {
+  const Origin origin{pos, true};
+  const Messages messages{text, origin, diagnostics};
+  Template result;
+  std::string literal;
+  bool good = true;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t open = text.find(kOpen, at);
+    if (open == std::string_view::npos) break;
+    if (open > at && text.substr(open - 1).starts_with(kEscapedOpen)) {
+      literal += text.substr(at, open - 1 - at);
+      literal += kOpen;
+      at = open + kOpen.size();
+      continue;
+    }
+    literal += text.substr(at, open - at);
+    const std::size_t begin = open + kOpen.size();
+    const std::size_t close = find_close(text, begin);
+    if (close == std::string_view::npos) {
+      messages.error(open, "this `${{` has no closing `}}`", "the characters themselves are written `$${{`");
+      return std::nullopt;
+    }
+    at = close + kClose.size();
+    const bool whole = open == 0 && at == text.size();
+    const bool exact = text.substr(0, begin).find('\n') == std::string_view::npos;
+    auto expression = compile_expression(text.substr(begin, close - begin), Origin{origin.at(text, begin), exact},
+                                         whole, context, diagnostics);
+    good = good && expression.has_value();
+    if (!expression) continue;
+    result.literals_.push_back(std::exchange(literal, {}));
+    result.expressions_.push_back(*std::move(expression));
+  }
+  if (!good) return std::nullopt;
+  literal += text.substr(at);
+  if (result.expressions_.empty()) return Template::literal(std::move(literal));
+  result.literals_.push_back(std::move(literal));
+  result.source_ = text;
+  return result;
+}
+
+Template Template::literal(std::string text) {
+  Template result;
+  result.source_ = std::move(text);
+  return result;
+}
+
+Result<Value> Template::evaluate(const EvalContext& context) const {
+  if (is_literal()) return Value(source_);
+  if (expressions_.size() == 1 && literals_[0].empty() && literals_[1].empty())
+    return expressions_[0].evaluate(context);
+  std::string out = literals_[0];
+  for (std::size_t i = 0; i < expressions_.size(); ++i) {
+    const Result<Value> value = expressions_[i].evaluate(context);
+    if (!value) return value;
+    out += to_text(*value);
+    out += literals_[i + 1];
+    if (out.size() > limits::kExpressionValueBytes) {
+      return fail(ErrorCode::limit, "`{}` becomes larger than {} bytes", shown(source_), limits::kExpressionValueBytes);
+    }
+  }
+  return Value(std::move(out));
+}
+
+Result<std::string> Template::evaluate_text(const EvalContext& context) const {
+  const Result<Value> value = evaluate(context);
+  if (!value) return std::unexpected(value.error());
+  return to_text(*value);
+}
+
+bool Template::uses_needs() const {
+  return std::any_of(expressions_.begin(), expressions_.end(), [](const Expression& e) { return e.uses_needs(); });
+}
+
+bool Template::uses_matrix() const {
+  return std::any_of(expressions_.begin(), expressions_.end(), [](const Expression& e) { return e.uses_matrix(); });
+}
+
+std::optional<std::string> Template::secret() const {
+  // A secret is only compiled where it is the whole text.
+  return expressions_.size() == 1 ? expressions_[0].secret() : std::nullopt;
+}
+
+}  // namespace baton::workflow

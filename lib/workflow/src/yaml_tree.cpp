@@ -1,0 +1,39 @@
+#include "yaml_tree.hpp"
+
+namespace baton::workflow {
+
+std::optional<std::size_t> Node::text_offset() const {
+  const NodeData& node = tree_->data(index_);
+  if (node.kind != NodeKind::scalar || node.in_arena) return std::nullopt;
+  return node.begin;
+}
+
+std::optional<Node> Node::find(std::string_view key) const {
+  if (!is_map()) return std::nullopt;
+  for (const auto [name, value] : entries()) {
+    if (name.text() == key) return value;
+  }
+  return std::nullopt;
+}
+
+std::uint32_t Tree::add(const NodeData& node) {
+  if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<NodeData[]>(kChunk));
+  data(size_) = node;
+  return size_++;
+}
+
+void Tree::set_text(NodeData& node, std::string_view text) {
+  node.size = static_cast<std::uint32_t>(text.size());
+  // Most scalars stand in the file as they are; behind the quote, if they have one.
+  std::size_t begin = node.offset;
+  if (node.quoted && begin < source_.size() && (source_[begin] == '"' || source_[begin] == '\'')) ++begin;
+  if (begin <= source_.size() && source_.substr(begin, text.size()) == text) {
+    node.begin = static_cast<std::uint32_t>(begin);
+    return;
+  }
+  node.in_arena = true;
+  node.begin = static_cast<std::uint32_t>(arena_.size());
+  arena_ += text;
+}
+
+}  // namespace baton::workflow

@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include "catch.hpp"
+#include "parse_support.hpp"
+
+namespace {
+
+using namespace baton;
+using namespace baton::workflow;
+
+constexpr std::string_view kParams = R"(
+params:
+  s: {type: string, default: v1, pattern: "v[0-9]+"}
+  i: {type: int, default: 3, min: 1, max: 100}
+  n: {type: number, default: 0.5}
+  b: {type: bool, default: false}
+  d: {type: duration, default: 90s, max: 1h}
+  e: {type: string, default: x, enum: [x, y]}
+  o: {type: int}
+tasks: {a: {run: x}}
+)";
+
+std::string error_of(const Value& submitted) {
+  const auto bound = bind_params(*parsed(kParams), submitted);
+  return bound ? "" : bound.error().message;
+}
+
+Value bound_of(const Value& submitted) {
+  const auto bound = bind_params(*parsed(kParams), submitted);
+  INFO((bound ? "" : bound.error().message));
+  REQUIRE(bound);
+  return *bound;
+}
+
+}  // namespace
+
+TEST_CASE("defaults are filled in") {
+  const Value expected{{"s", "v1"}, {"i", 3}, {"n", 0.5}, {"b", false}, {"d", "1m30s"}, {"e", "x"}, {"o", nullptr}};
+  CHECK(bound_of(Value::object()) == expected);
+  CHECK(bound_of(nullptr) == expected);
+  CHECK(bound_of({{"i", nullptr}}) == expected);
+}
+
+TEST_CASE("values that come as text are converted") {
+  const Value bound =
+      bound_of({{"s", "v22"}, {"i", "42"}, {"n", "1e3"}, {"b", "true"}, {"d", "60m"}, {"e", "y"}, {"o", "-7"}});
+  CHECK(bound == Value{{"s", "v22"}, {"i", 42}, {"n", 1000.0}, {"b", true}, {"d", "1h"}, {"e", "y"}, {"o", -7}});
+  CHECK(bound_of({{"i", 4.0}})["i"].is_number_integer());
+  CHECK(bound_of({{"n", 4}})["n"] == 4);
+  CHECK(bound_of({{"d", 0}})["d"] == "0s");
+}
+
+TEST_CASE("values of a wrong type or outside of their limits are refused") {
+  CHECK(error_of({{"i", "3.5"}}) == "parameter `i` must be an integer, not `3.5`");
+  CHECK(error_of({{"i", 3.5}}) == "parameter `i` must be an integer, not `3.5`");
+  CHECK(error_of({{"i", true}}) == "parameter `i` must be an integer, not `true`");
+  CHECK(error_of({{"i", "3 "}}) == "parameter `i` must be an integer, not `3 `");
+  CHECK(error_of({{"i", ""}}) == "parameter `i` must be an integer, not ``");
+  CHECK(error_of({{"i", 18446744073709551615u}}) ==
+        "parameter `i` must be an integer of at most 64 bits, not `18446744073709551615`");
+  CHECK(error_of({{"i", 0}}) == "parameter `i` must be at least 1, not `0`");
+  CHECK(error_of({{"i", "101"}}) == "parameter `i` must be at most 100, not `101`");
+  CHECK(error_of({{"n", "nan"}}) == "parameter `n` must be a number, not `nan`");
+  CHECK(error_of({{"n", "inf"}}) == "parameter `n` must be a number, not `inf`");
+  CHECK(error_of({{"b", "yes"}}) == "parameter `b` must be true or false, not `yes`");
+  CHECK(error_of({{"b", 1}}) == "parameter `b` must be true or false, not `1`");
+  CHECK(error_of({{"s", 7}}) == "parameter `s` must be a string, not `7`");
+  CHECK(error_of({{"s", "w1"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `w1` does not");
+  CHECK(error_of({{"s", "v1x"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `v1x` does not");
+  CHECK(error_of({{"d", "2h"}}) == "parameter `d` must be at most 1h, not `2h`");
+  CHECK(error_of({{"d", 90}}) == "parameter `d` must be a duration such as 10s, 5m or 1h30m, not `90`");
+  CHECK(error_of({{"e", "z"}}) == "parameter `e` must be one of x, y, not `z`");
+  CHECK(error_of({{"e", Value::array({"x"})}}) == "parameter `e` must be a string, not `[\"x\"]`");
+  CHECK(error_of(Value::array()) == "parameters must be an object");
+}
+
+TEST_CASE("unknown and missing parameters, all in one message") {
+  CHECK(error_of({{"ii", 3}, {"b", 7}}) ==
+        "parameter `b` must be true or false, not `7`; there is no parameter `ii` (did you mean `i`?)");
+  const auto bound = bind_params(*parsed("params: {r: {required: true}}\ntasks: {a: {run: x}}\n"), Value::object());
+  REQUIRE_FALSE(bound);
+  CHECK(bound.error().code == ErrorCode::invalid_argument);
+  CHECK(bound.error().message == "parameter `r` is required");
+}
+
+TEST_CASE("a client that sends very many wrong parameters gets a short answer") {
+  Value submitted = Value::object();
+  for (int i = 0; i < 20'000; ++i) submitted[fmt::format("unknown{}", i)] = i;
+  CHECK(error_of(submitted).size() < 5'000);
+}
+
+TEST_CASE("a pattern cannot take exponential time or the stack") {
+  const auto workflow =
+      parsed("params: {p: {type: string, required: true, pattern: '(a+)+b'}}\ntasks: {a: {run: x}}\n");
+  CHECK_FALSE(bind_params(*workflow, {{"p", std::string(5'000, 'a')}}));
+  CHECK(bind_params(*workflow, {{"p", std::string(5'000, 'a') + "b"}}));
+  const auto long_value = bind_params(*workflow, {{"p", std::string(10'000'000, 'a')}});
+  REQUIRE_FALSE(long_value);
+  CHECK_THAT(long_value.error().message, Catch::Contains("is longer than the 16384 bytes"));
+  CHECK(long_value.error().message.size() < 1'000);
+}
