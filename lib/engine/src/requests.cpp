@@ -1,0 +1,147 @@
+// What people ask for: submit, cancel, decide.
+#include <baton/base/limits.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine_state.hpp"
+
+namespace baton::engine {
+namespace {
+
+RunCreated::Task describe(const workflow::TaskSpec& task) {
+  return {.id = task.id,
+          .kind = std::string(to_string(task.kind)),
+          .needs = task.needs,
+          .is_matrix = task.matrix.has_value(),
+          .is_finally = task.is_finally};
+}
+
+}  // namespace
+
+Run& Engine::State::add_run(RunCreated created, Value params, std::shared_ptr<const workflow::WorkflowSpec> spec) {
+  counters_.last_run = RunKey(counters_.last_run.value() + 1);
+  created.run = counters_.last_run;
+  created.workflow = spec->name;
+  created.number = ++counters_.run_numbers[spec->name];
+  created.created_at = now_;
+  for (const workflow::TaskSpec& task : spec->tasks) created.tasks.push_back(describe(task));
+  RunChanged state{.run = created.run, .params = std::move(params)};
+  const RunKey key = created.run;
+  Run& run = runs_.emplace(key, make_run(std::move(created), std::move(state), std::move(spec))).first->second;
+  step_.created(run.created);
+  step_.changed(run);
+  for (std::uint32_t t = 0; t < run.groups.size(); ++t) name_instances(run, TaskIndex(t));
+  // What readers of the database need is written; the engine reads the spec.
+  run.created.tasks.clear();
+  return run;
+}
+
+void Engine::State::on(SubmitRun& event) {
+  if (runs_.size() >= limits::kActiveRuns) {
+    step_.reply(event.token, fail(ErrorCode::limit, "{} runs have not ended yet, which is as many as there may be",
+                                  limits::kActiveRuns));
+    return;
+  }
+  RunCreated created{.id = std::move(event.id),
+                     .bundle_hash = std::move(event.bundle_hash),
+                     .working_dir = std::move(event.working_dir),
+                     .request_key = std::move(event.request_key),
+                     .labels = std::move(event.labels),
+                     .priority = event.priority.value_or(0),
+                     .scheduled_for = event.scheduled_for};
+  Run& run = add_run(std::move(created), std::move(event.params), std::move(event.workflow));
+  step_.reply(event.token, Reply::RunAccepted{run.key(), run.created.id, run.created.number});
+  admit(run);
+}
+
+bool Engine::State::may_start(const Run& run) const {
+  const std::uint32_t limit = run.spec->max_active_runs;
+  if (limit == 0) return true;
+  const auto running = std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) {
+    return entry.second.state.state == RunState::running && entry.second.spec->name == run.spec->name;
+  });
+  return static_cast<std::uint32_t>(running) < limit;
+}
+
+void Engine::State::admit(Run& run) {
+  assert(run.state.state == RunState::queued);
+  auto& queued = queued_runs_[run.spec->name];
+  if (!may_start(run) || (!queued.empty() && *queued.begin() < run.key())) {
+    queued.insert(run.key());
+    return;
+  }
+  queued.erase(run.key());
+  if (queued.empty()) queued_runs_.erase(run.spec->name);
+  run.state.state = RunState::running;
+  if (!run.state.started_at) run.state.started_at = now_;
+  step_.changed(run);
+  for (std::uint32_t t = 0; t < run.spec->finally_begin; ++t) {
+    const Group& group = run.groups[t];
+    if (group.pending_needs == 0 && !group.activated) activate(run, TaskIndex(t));
+  }
+  if (run.main_pending == 0) start_finally(run);
+}
+
+void Engine::State::admit_next(const std::string& workflow) {
+  const auto queued = queued_runs_.find(workflow);
+  if (queued == queued_runs_.end()) return;
+  const std::set<RunKey> waiting = queued->second;
+  for (const RunKey key : waiting) {
+    Run& next = run(key);
+    if (!may_start(next)) return;
+    admit(next);
+  }
+}
+
+void Engine::State::on(CancelRun& event) {
+  const auto found = runs_.find(event.run);
+  if (found == runs_.end()) {
+    step_.reply(event.token, fail(ErrorCode::conflict, "the run has already ended"));
+    return;
+  }
+  cancel(found->second, event.reason);
+  step_.reply(event.token, Reply::Done{event.run, {}});
+}
+
+// From here on no attempt of the run is created: everything that has not started ends now, the rest is killed.
+void Engine::State::cancel(Run& run, const std::string& reason) {
+  if (run.state.cancel_requested) return;
+  run.state.cancel_requested = true;
+  run.state.reason = reason.empty() ? "cancelled" : reason;
+  step_.changed(run);
+  if (run.state.state == RunState::queued) {
+    const auto queued = queued_runs_.find(run.spec->name);
+    if (queued != queued_runs_.end()) {
+      queued->second.erase(run.key());
+      if (queued->second.empty()) queued_runs_.erase(queued);
+    }
+  }
+  for (std::uint32_t t = 0; t < run.groups.size(); ++t) stop_group(run, TaskIndex(t), "");
+}
+
+void Engine::State::on(DecideApproval& event) {
+  const auto found = runs_.find(event.key.run);
+  const bool known = found != runs_.end() && event.key.task.value() < found->second.groups.size() &&
+                     event.key.index < found->second.group(event.key.task).instances.size();
+  if (!known) {
+    step_.reply(event.token, fail(ErrorCode::conflict, "the task does not wait for approval any more"));
+    return;
+  }
+  Run& run = found->second;
+  const InstanceState& state = run.group(event.key.task).instances[event.key.index].state;
+  if (!std::holds_alternative<AwaitingApproval>(state)) {
+    step_.reply(event.token, fail(ErrorCode::conflict, "`{}` is {}, it does not wait for approval",
+                                  run.instance_name(event.key.task, event.key.index), to_string(phase_of(state))));
+    return;
+  }
+  if (event.approve) {
+    transition(run, event.key.task, event.key.index, Succeeded{}, {.reason = "approved", .message = event.comment});
+  } else {
+    run.rejected = true;
+    transition(run, event.key.task, event.key.index, Failed{}, {.reason = "rejected", .message = event.comment});
+  }
+  step_.reply(event.token, Reply::Done{event.key.run, {run.instance_name(event.key.task, event.key.index)}});
+}
+
+}  // namespace baton::engine

@@ -1,0 +1,83 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace baton::engine {
+
+std::uint32_t Group::final_count() const {
+  using enum InstancePhase;
+  return count(succeeded) + count(failed) + count(skipped) + count(upstream_failed) + count(cancelled);
+}
+
+std::uint32_t Group::active_count() const {
+  using enum InstancePhase;
+  return count(starting) + count(running) + count(unreachable);
+}
+
+InstancePhase Group::result() const {
+  using enum InstancePhase;
+  assert(all_final());
+  for (const InstancePhase bad : {failed, upstream_failed, cancelled}) {
+    if (count(bad) > 0) return bad;
+  }
+  return count(succeeded) > 0 ? succeeded : skipped;
+}
+
+const workflow::MatrixCombos* Run::combos(TaskIndex t) const {
+  const auto& matrix = task(t).matrix;
+  if (!matrix) return nullptr;
+  return matrix->fixed ? &*matrix->fixed : group(t).expanded.get();
+}
+
+std::string Run::instance_name(TaskIndex t, std::uint32_t index) const {
+  return workflow::instance_name(task(t), combos(t), index);
+}
+
+Value Run::matrix_values(TaskIndex t, std::uint32_t index) const {
+  const workflow::MatrixCombos* known = combos(t);
+  return known != nullptr && index < known->size() ? known->at(index) : Value::object();
+}
+
+RunState Run::verdict() const {
+  if (state.cancel_requested) return RunState::cancelled;
+  using enum InstancePhase;
+  const bool bad = std::any_of(groups.begin(), groups.end(), [](const Group& g) {
+    return g.count(failed) > 0 || g.count(upstream_failed) > 0 || g.count(cancelled) > 0;
+  });
+  return bad ? RunState::failed : RunState::succeeded;
+}
+
+std::uint32_t Run::active_count() const {
+  std::uint32_t active = 0;
+  for (const Group& g : groups) active += g.active_count();
+  return active;
+}
+
+bool Run::must_stop(TaskIndex t) const {
+  return state.cancel_requested || (task(t).fail_fast && group(t).count(InstancePhase::failed) > 0);
+}
+
+void reset_instances(Group& group, std::uint32_t size, std::uint32_t attempts) {
+  group.instances.assign(size, Instance{.attempts = attempts, .retries_from = attempts});
+  group.counts = {};
+  group.counts[static_cast<std::size_t>(InstancePhase::waiting)] = size;
+}
+
+Run make_run(RunCreated created, RunChanged state, std::shared_ptr<const workflow::WorkflowSpec> spec) {
+  Run run{.created = std::move(created), .state = std::move(state), .spec = std::move(spec), .groups = {}};
+  run.groups.resize(run.spec->tasks.size());
+  for (std::uint32_t t = 0; t < run.groups.size(); ++t) {
+    const workflow::TaskSpec& task = run.spec->tasks[t];
+    // A dynamic matrix is one waiting instance until its combinations are known.
+    const bool fixed = task.matrix && task.matrix->fixed;
+    reset_instances(run.groups[t], fixed ? task.matrix->fixed->size() : 1);
+    run.groups[t].pending_needs = static_cast<std::uint32_t>(task.needs.size());
+  }
+  run.pending = static_cast<std::uint32_t>(run.groups.size());
+  run.main_pending = run.spec->finally_begin;
+  return run;
+}
+
+}  // namespace baton::engine

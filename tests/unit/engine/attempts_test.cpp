@@ -1,0 +1,164 @@
+// Retries, failure classes, and workers that go and come back.
+#include "catch.hpp"
+#include "scenario.hpp"
+
+using namespace baton;
+using namespace baton::engine::test;
+using Names = std::vector<std::string>;
+
+TEST_CASE("a failed attempt is tried again after its delay, under the next number") {
+  Scenario s("tasks: {t: {command: [t], retry: {max_retries: 2, delay: 10s, backoff: exponential}}}");
+  s.worker();
+  s.submit();
+  s.failed("t");
+  CHECK(s.state("t") == "backoff");
+  REQUIRE(s.engine().next_wakeup() == s.now() + 10s);
+  s.advance(9s);
+  CHECK(s.state("t") == "backoff");
+  s.advance(1s);
+  CHECK(s.state("t") == "starting");
+  CHECK(s.env("t", "BATON_ATTEMPT") == "2");
+  s.failed("t");
+  s.restart();  // a backoff survives
+  CHECK(s.state("t") == "backoff");
+  s.advance(20s);
+  CHECK(s.env("t", "BATON_ATTEMPT") == "3");
+  s.failed("t", "signal:SEGV");
+  CHECK(s.state("t") == "failed");
+  CHECK(s.reason("t") == "signal:SEGV");
+  CHECK(s.run_state() == "failed");
+}
+
+TEST_CASE("retry.on chooses the classes that are tried again") {
+  Scenario s("tasks: {t: {command: [t], retry: {max_retries: 5, on: ['exit:75', timeout]}}}");
+  s.worker();
+  s.submit();
+  s.failed("t", "exit:75");
+  CHECK(s.state("t") == "starting");
+  s.failed("t", "timeout");
+  CHECK(s.state("t") == "starting");
+  s.failed("t", "exit:1");
+  CHECK(s.state("t") == "failed");
+}
+
+TEST_CASE("a missing output is not tried again by default") {
+  Scenario s("tasks: {t: {command: [t], outputs: [x], retry: 3}}");
+  s.worker();
+  s.submit();
+  s.failed("t", "missing_output");
+  CHECK(s.state("t") == "failed");
+  CHECK(s.reason("t") == "missing_output");
+}
+
+TEST_CASE("while its worker is away an attempt is unreachable, and goes on when it is back") {
+  Scenario s("tasks: {t: {command: [t]}}");
+  s.worker();
+  s.submit();
+  s.started("t");
+  s.worker_down();
+  CHECK(s.state("t") == "unreachable");
+  SECTION("still running") {
+    s.worker_back();
+    CHECK(s.state("t") == "running");
+    s.succeeded("t");
+    CHECK(s.run_state() == "succeeded");
+  }
+  SECTION("the daemon starts anew meanwhile") {
+    s.restart();
+    CHECK(s.state("t") == "running");
+    s.succeeded("t");
+    CHECK(s.run_state() == "succeeded");
+  }
+  SECTION("the worker lost it") {
+    s.worker_back("local", false, true);
+    CHECK(s.state("t") == "failed");
+    CHECK(s.reason("t") == "worker_lost");
+  }
+  CHECK(s.launch_counts().at("run1/t/1") == 1);
+}
+
+TEST_CASE("a launch that never arrived is repeated under the same number") {
+  Scenario s("tasks: {t: {command: [t]}}");
+  s.worker();
+  s.submit();
+  s.worker_down();
+  s.worker_back("local", false, true);
+  CHECK(s.state("t") == "starting");
+  CHECK(s.launch_counts().at("run1/t/1") == 2);
+  CHECK(s.launched() == Names{"t"});
+}
+
+TEST_CASE("after a reboot of the worker nothing is started again under its old number") {
+  Scenario s("tasks: {t: {command: [t], retry: 1}}");
+  s.worker();
+  s.submit();
+  s.worker_down();
+  s.worker_back("local", true, true);
+  CHECK(s.state("t") == "starting");
+  CHECK(s.launch_counts() == std::map<std::string, int>{{"run1/t/1", 1}, {"run1/t/2", 1}});
+}
+
+TEST_CASE("news about attempts that are not with the worker are not believed") {
+  Scenario s("tasks: {t: {command: [t]}}");
+  s.worker();
+  s.worker({.name = "other", .cpus = 0});
+  s.submit();
+  engine::AttemptEnded forged{.worker = WorkerId(1), .attempt = AttemptId(1)};
+  s.apply({forged});
+  CHECK(s.state("t") == "starting");
+  s.apply({engine::AttemptStarted{.worker = WorkerId(1), .attempt = AttemptId(1), .at = s.now()}});
+  CHECK(s.state("t") == "starting");
+  // An end of something unknown is only acknowledged.
+  s.apply({engine::AttemptEnded{.worker = WorkerId(0), .attempt = AttemptId(77)}});
+  CHECK(s.forgotten() == 1);
+}
+
+TEST_CASE("a worker that knows more than it should is told to end it") {
+  Scenario s("tasks: {t: {command: [t]}}");
+  s.worker();
+  engine::WorkerUp up{.worker = WorkerId(0), .name = "local", .inventory = {{AttemptId(9), true}}};
+  s.apply({up});
+  CHECK(s.kills() == Names{"unknown"});
+  CHECK(s.forgotten() == 1);
+}
+
+TEST_CASE("a run survives a restart after every single step") {
+  Scenario s(R"(
+tasks:
+  a: {command: [a], outputs: [x]}
+  b: {command: [b], needs: a, matrix: {i: [1, 2, 3]}, max_parallel: 2, retry: {max_retries: 1, delay: 5s}, env: {X: "${{ needs.a.outputs.x }}"}}
+  ok: {approval: {message: "go on?", timeout: 1h}, needs: b}
+  c: {command: [c], needs: ok, kind: deploy, environment: prod}
+finally:
+  f: {command: [f]}
+)");
+  s.worker();
+  s.submit();
+  s.restart();
+  s.started("a");
+  s.restart();
+  s.succeeded("a", {{"x", "value"}});
+  s.restart();
+  CHECK(s.env("b[i=1]", "X") == "value");
+  s.failed("b[i=1]");
+  s.restart();
+  CHECK(s.launched() == Names{"b[i=2]", "b[i=3]"});
+  s.succeeded("b[i=2]");
+  s.restart();
+  s.succeeded("b[i=3]");
+  s.advance(5s);
+  s.restart();
+  CHECK(s.launched() == Names{"b[i=1]"});
+  s.succeeded("b[i=1]");
+  s.restart();
+  CHECK(s.state("ok") == "awaiting_approval");
+  REQUIRE(s.decide("ok", true));
+  s.restart();
+  s.succeeded("c");
+  s.restart();
+  s.succeeded("f");
+  CHECK(s.run_state() == "succeeded");
+  s.restart();
+  CHECK(s.engine().active_runs() == 0);
+  for (const auto& [label, count] : s.launch_counts()) CHECK(count == 1);
+}
