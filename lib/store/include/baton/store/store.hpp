@@ -1,0 +1,87 @@
+// The state of every run in one SQLite file. One thread writes; a second one answers questions with a read-only
+// connection, so that neither ever blocks the event loop.
+#pragma once
+#include <baton/base/result.hpp>
+#include <baton/engine/engine.hpp>
+#include <baton/store/queries.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace baton::store {
+
+// Runs a completion on the caller's event loop. Called from the store's threads.
+using Post = std::function<void(std::function<void()>)>;
+
+struct OpenOptions {
+  std::string path;  // of the database file; its folder exists
+  Post post;
+};
+
+// One transaction. The bundle, if any, is written before the records.
+struct Batch {
+  std::vector<engine::Record> records;
+  struct Bundle {
+    std::string hash;
+    std::string contents;  // JSON of workflow::Bundle
+  };
+  std::vector<Bundle> bundles;
+  TimePoint now;  // of the event rows
+};
+
+// What a commit made visible, for those who follow.
+struct Committed {
+  std::vector<views::EventView> events;
+};
+
+// What the daemon goes on from.
+struct Recovered {
+  engine::Counters counters;
+  std::uint64_t incarnation = 0;          // this start's: one more than the last, already committed
+  std::string state_id;                   // made when the database was, for ever
+  std::vector<engine::RunSnapshot> runs;  // those that have not ended, oldest first
+  struct Quarantined {
+    std::string run;
+    std::string why;
+  };
+  std::vector<Quarantined> quarantined;  // rows that made no sense: named, left alone, not run
+};
+
+class Store {
+ public:
+  // Opens or creates, checks, migrates. Errors: newer_format, corrupt, disk_full, denied, io, conflict (locked by
+  // another).
+  static Result<std::unique_ptr<Store>> open(OpenOptions options);
+  virtual ~Store() = default;  // commits what is queued
+
+  // Synchronous; once, before anything else.
+  virtual Result<Recovered> recover() = 0;
+
+  // Queues a transaction. Several queued ones may be committed as one. `done` is posted in order, after the commit is
+  // on disk (WAL, synchronous=FULL). disk_full leaves the database as it was and the batch uncommitted; after any other
+  // error nothing more will be committed.
+  virtual void commit(Batch batch, std::function<void(Result<Committed>)> done) = 0;
+  [[nodiscard]] virtual std::size_t queued() const = 0;  // batches not yet committed
+
+  // Questions, answered in order on the reading thread. An answer shows at least everything whose `done` was posted
+  // before the question.
+  virtual void read(std::function<void(Queries&)> question) = 0;  // runs on the reading thread
+  template <class T>
+  void ask(std::function<Result<T>(Queries&)> question, std::function<void(Result<T>)> done) {
+    read([this, question = std::move(question), done = std::move(done)](Queries& queries) {
+      post([done, answer = question(queries)]() mutable { done(std::move(answer)); });
+    });
+  }
+  // A consistent copy while running (SQLite's online backup), on the reading thread.
+  virtual void backup(std::string path, std::function<void(Result<>)> done) = 0;
+
+ protected:
+  virtual void post(std::function<void()> completion) = 0;
+};
+
+// Integrity and sense of a database file that no daemon has open: one line per finding; empty: all is well.
+Result<std::vector<std::string>> check_database(const std::string& path);
+
+}  // namespace baton::store

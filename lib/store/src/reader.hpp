@@ -1,0 +1,41 @@
+// The reading thread: answers questions in order, each in one read transaction, so that an answer is of one moment.
+#pragma once
+#include <baton/store/store.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "connection.hpp"
+
+namespace baton::store {
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path);  // throws SqlError
+  ~Reader();                                 // answers what was asked
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  void ask(std::function<void(Queries&)> question);
+  void backup(std::string path, std::function<void(Result<>)> done);  // `done` runs on the reading thread
+
+ private:
+  void enqueue(std::function<void()> work);
+  void loop();
+  Result<> copy_to(const std::string& path);
+
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Queries> queries_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace baton::store

@@ -1,0 +1,80 @@
+#include <baton/store/store.hpp>
+
+#include <cassert>
+#include <utility>
+
+#include "reader.hpp"
+#include "recovery.hpp"
+#include "schema.hpp"
+#include "writer.hpp"
+
+namespace baton::store {
+namespace {
+
+constexpr int kBusyAtStart = 250;  // milliseconds: somebody else has it
+
+class SqliteStore : public Store {
+ public:
+  SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
+      : post_(options.post),
+        writer_(std::move(connection), options.post),
+        reader_(std::make_unique<Reader>(options.path)) {}
+
+  // The reader goes first: the last connection to be closed checkpoints, and only the writer may.
+  ~SqliteStore() override { reader_.reset(); }
+
+  Result<Recovered> recover() override {
+    assert(!recovered_);
+    try {
+      Recovered recovered = recover_state(writer_.connection());
+      writer_.connection().set_busy_timeout(kBusyAtWork);
+      writer_.start(recovered.incarnation);
+      recovered_ = true;
+      return recovered;
+    } catch (const SqlError& error) {
+      return std::unexpected(error.error());
+    } catch (const std::exception& error) {
+      return fail(ErrorCode::internal, "cannot read the database: {}", error.what());
+    }
+  }
+
+  void commit(Batch batch, std::function<void(Result<Committed>)> done) override {
+    writer_.commit(std::move(batch), std::move(done));
+  }
+  [[nodiscard]] std::size_t queued() const override { return writer_.queued(); }
+
+  void read(std::function<void(Queries&)> question) override { reader_->ask(std::move(question)); }
+
+  void backup(std::string path, std::function<void(Result<>)> done) override {
+    reader_->backup(std::move(path), [this, done = std::move(done)](Result<> result) {
+      post_([done, result = std::move(result)]() mutable { done(std::move(result)); });
+    });
+  }
+
+ protected:
+  void post(std::function<void()> completion) override { post_(std::move(completion)); }
+
+ private:
+  Post post_;
+  Writer writer_;
+  std::unique_ptr<Reader> reader_;
+  bool recovered_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(OpenOptions options) {
+  if (const auto made = ensure_file(options.path); !made) return std::unexpected(made.error());
+  try {
+    auto connection = std::make_unique<Connection>(options.path, Access::read_write);
+    connection->set_busy_timeout(kBusyAtStart);
+    prepare_database(*connection);
+    return std::make_unique<SqliteStore>(std::move(connection), options);
+  } catch (const SqlError& error) {
+    return std::unexpected(error.error());
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, "cannot open the database {}: {}", options.path, error.what());
+  }
+}
+
+}  // namespace baton::store
