@@ -1,0 +1,40 @@
+// The worker folder: everything one daemon has on one host.
+//
+//   supervisor.{sock,lock,log}  session.lock  start.lock    who is running
+//   journal, journal.lock                                   what happened to attempts (journal.hpp)
+//   daemon                                                  whose folder this is: id and highest incarnation seen
+//   logs/NNNNNNNN.seg, slots/NNNNNNNN/, trash/              output and scratch of attempts (slots.hpp)
+//   details/ATTEMPT                                         outcomes that do not fit a journal record
+#pragma once
+#include <baton/base/result.hpp>
+#include <baton/worker/descriptor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace baton::worker {
+
+struct Folder {
+  Descriptor fd;
+  std::string path;  // absolute
+};
+
+// Opens the folder, making it (0700) and its sub-folders if need be. denied: it belongs to somebody else or others may
+// write to it.
+Result<Folder> open_folder(const std::string& path);
+
+// /proc/sys/kernel/random/boot_id: changes with every boot of the host.
+Result<std::string> read_boot_id();
+
+// Files below the folder. Read errors: not_found, limit (over max_bytes), io.
+Result<std::string> read_file_at(int folder, const char* name, std::size_t max_bytes);
+// Makes a file that must not be there yet.
+Result<void> create_file_at(int folder, const std::string& name, std::string_view bytes);
+// Replaces a file in one step: after a crash it is the old one or the new one. `durable` also survives a power loss.
+Result<void> replace_file_at(int folder, const std::string& name, std::string_view bytes, bool durable);
+
+// Raises the highest incarnation seen. denied: the folder is another daemon's, or a newer incarnation was here before.
+Result<void> admit_daemon(int folder, const std::string& daemon_id, std::uint64_t incarnation);
+
+}  // namespace baton::worker

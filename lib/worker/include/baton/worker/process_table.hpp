@@ -1,0 +1,49 @@
+// What /proc says about processes.
+#pragma once
+#include <baton/worker/descriptor.hpp>
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace baton::worker {
+
+struct ProcessStat {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t session = 0;
+  char state = '?';
+  std::uint64_t start_ns = 0;  // since boot, rounded down to the clock tick
+
+  [[nodiscard]] bool living() const { return state != 'Z' && state != 'X'; }
+};
+
+// nullopt: there is no such process. Also works for one that has exited and is not reaped yet.
+std::optional<ProcessStat> read_process(pid_t pid);
+// Every process of the host, by pid. Not one instant: processes come and go while it is read.
+std::vector<ProcessStat> read_processes();
+// The direct children of one process (of its main thread), read again and again.
+class ChildList {
+ public:
+  explicit ChildList(pid_t pid);
+  // False if the kernel does not offer the list.
+  bool read();
+  [[nodiscard]] const std::vector<pid_t>& pids() const { return pids_; }
+
+ private:
+  Descriptor file_;
+  std::string text_;
+  std::vector<pid_t> pids_;
+};
+// The first 128 KiB of a process' environment as it was at its exec; empty if it may not be read.
+std::string read_environment(pid_t pid);
+// The value of NAME in such an environment.
+std::optional<std::string> find_variable(const std::string& environment, std::string_view name);
+
+// Signals the process that had this start time, and never another that got its pid. False if it is gone.
+bool signal_process(pid_t pid, std::uint64_t start_ns, int signal);
+
+}  // namespace baton::worker

@@ -1,0 +1,266 @@
+#include <baton/base/limits.hpp>
+#include <baton/worker/clock.hpp>
+#include <baton/worker/outcome.hpp>
+#include <baton/worker/output_file.hpp>
+#include <baton/worker/process_table.hpp>
+#include <baton/worker/runner.hpp>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace baton::worker {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kDrainCheck = 50 * kMillisecond;       // beside the signals of children
+constexpr std::uint64_t kAdoptedCheck = 1'000 * kMillisecond;  // beside the supervisor's notices
+constexpr std::uint64_t kKillAgain = 1'000 * kMillisecond;
+constexpr std::uint64_t kGiveUp = 10'000 * kMillisecond;  // after the first SIGKILL to what lingers
+constexpr std::uint64_t kUnkillableCheck = 5'000 * kMillisecond;
+
+std::uint64_t microseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000u + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+// glibc's waitid has no place for the resource usage that the system call gives.
+int wait_for_child(idtype_t type, id_t id, siginfo_t* info, int options, rusage* usage) {
+  info->si_pid = 0;
+  return static_cast<int>(::syscall(SYS_waitid, type, id, info, options, usage));
+}
+
+// For the message of an attempt that cannot be ended.
+std::string describe_left(std::size_t count) {
+  return count == 1 ? "a process of it cannot be killed" : fmt::format("{} processes of it cannot be killed", count);
+}
+
+}  // namespace
+
+void Runner::reap() {
+  bool orphans = false;
+  for (;;) {
+    siginfo_t info;
+    rusage usage;
+    // Looked at first and reaped after its record is written: in between it cannot get lost.
+    if (failure_ || wait_for_child(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, &usage) != 0 || info.si_pid == 0)
+      break;
+    const pid_t pid = info.si_pid;
+    const auto main = mains_.find(pid);
+    const AttemptId attempt = main == mains_.end() ? AttemptId() : main->second;
+    Running* run = main == mains_.end() ? nullptr : running(attempt);
+    const bool is_main = run != nullptr && !run->adopted;
+    if (is_main && !main_exited(attempt, &info, usage)) return;
+    siginfo_t ignored;
+    wait_for_child(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG, nullptr);
+    if (!is_main) {
+      containment_->orphan_reaped(pid);
+      orphans = true;
+      continue;
+    }
+    mains_.erase(pid);
+    containment_->main_reaped(attempt);
+    if (!run->lingered) {
+      finish(attempt, false);
+    } else {
+      draining_.insert(attempt);
+      drain(attempt);
+    }
+  }
+  if (!orphans) return;
+  const std::vector<AttemptId> draining(draining_.begin(), draining_.end());
+  for (const AttemptId attempt : draining) drain(attempt);
+}
+
+// Records the end of a main process that is not reaped yet. False: it could not, and the process must stay as it is.
+bool Runner::main_exited(AttemptId attempt, const void* siginfo, const rusage& usage) {
+  const auto& info = *static_cast<const siginfo_t*>(siginfo);
+  Running& run = *running(attempt);
+  Record exited(RecordKind::exited);
+  exited.pid = static_cast<std::uint32_t>(info.si_pid);
+  exited.attempt = attempt.value();
+  exited.time_us = wall_time().time_since_epoch().count();
+  exited.end.status = wait_status(info.si_code, info.si_status);
+  exited.end.user_us = microseconds(usage.ru_utime);
+  exited.end.system_us = microseconds(usage.ru_stime);
+  exited.end.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024u;
+  exited.end.log_to = Slots::size(*run.slot);
+  if (!record(exited)) return false;
+  run.exited = exited;
+  run.lingered = containment_->may_be_left(attempt);
+  return true;
+}
+
+void Runner::journal_changed() {
+  auto records = journal_.read_new();
+  if (!records) {
+    failure_ = records.error();
+    return;
+  }
+  for (const Record& record : *records) {
+    if (record.kind != RecordKind::exited) continue;
+    const auto main = mains_.find(static_cast<pid_t>(record.pid));
+    Running* run = main == mains_.end() ? nullptr : running(main->second);
+    if (run == nullptr || !run->adopted || run->exited) continue;
+    if (record.attempt != 0 && record.attempt != run->started.attempt) continue;
+    if (record.end.start_ns != 0 && !same_process(run->started, record.end.start_ns)) continue;
+    const AttemptId attempt = main->second;
+    run->exited = record;
+    run->exited->attempt = attempt.value();
+    mains_.erase(main);
+    containment_->main_reaped(attempt);
+    draining_.insert(attempt);
+  }
+  const std::vector<AttemptId> draining(draining_.begin(), draining_.end());
+  for (const AttemptId attempt : draining) drain(attempt);
+}
+
+void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
+  Running& run = *running(attempt);
+  if (run.killed || run.exited || run.lost) return;  // its end is under way
+  Record killed(RecordKind::killed);
+  killed.attempt = attempt.value();
+  killed.cause = static_cast<std::uint8_t>(cause);
+  killed.time_us = wall_time().time_since_epoch().count();
+  if (!record(killed)) return;
+  run.killed = killed;
+  run.kill_at = boot_ns() + static_cast<std::uint64_t>(std::max<std::int64_t>(0, run.started.start.grace_us)) * 1000u;
+  if (run.started.start.grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+  check(attempt);
+}
+
+// Does what is due for a running attempt and says when to look again.
+void Runner::check(AttemptId attempt) {
+  Running* run = running(attempt);
+  if (run == nullptr || failure_) return;
+  if (draining_.contains(attempt)) return drain(attempt);
+  if (run->adopted) {
+    check_adopted(attempt, *run);
+    run = running(attempt);
+    if (run == nullptr || draining_.contains(attempt)) return;
+  }
+  const std::uint64_t now = boot_ns();
+  if (!run->killed && run->timeout_at != 0 && now >= run->timeout_at) {
+    return begin_kill(attempt, wire::ExitCause::timeout);
+  }
+  std::uint64_t due = run->adopted ? now + kAdoptedCheck : ~std::uint64_t{0};
+  if (run->killed) {
+    if (now >= run->kill_at) {
+      containment_->signal_all(attempt, SIGKILL);
+      run->kill_at = now + kKillAgain;
+    }
+    due = std::min(due, run->kill_at);
+  } else if (run->timeout_at != 0) {
+    due = std::min(due, run->timeout_at);
+  }
+  set_due(attempt, *run, due == ~std::uint64_t{0} ? 0 : due);
+}
+
+// An adopted process is reaped by its supervisor, which records before it reaps. So if it is gone and there is no
+// record there will be none: its supervisor is gone too.
+void Runner::check_adopted(AttemptId attempt, Running& run) {
+  const auto pid = static_cast<pid_t>(run.started.pid);
+  const auto process = read_process(pid);
+  if (process && same_process(run.started, process->start_ns)) return;
+  journal_changed();
+  Running* still = running(attempt);
+  if (still == nullptr || still->exited || failure_) return;
+  still->lost = true;
+  mains_.erase(pid);
+  containment_->main_reaped(attempt);
+  draining_.insert(attempt);
+  drain(attempt);
+}
+
+// The main process has ended. The attempt ends when nothing is left of it, which this sees to.
+void Runner::drain(AttemptId attempt) {
+  Running* run = running(attempt);
+  if (run == nullptr || failure_) return;
+  if (!containment_->may_be_left(attempt)) return finish(attempt, false);
+  run->lingered = true;
+  const std::uint64_t now = boot_ns();
+  if (run->killed && now < run->kill_at) {  // what got SIGTERM has its grace
+    set_due(attempt, *run, std::min(run->kill_at, now + kDrainCheck));
+    return;
+  }
+  const std::size_t living = containment_->signal_all(attempt, SIGKILL);
+  if (run->give_up_at == 0) run->give_up_at = now + kGiveUp;
+  if (living > 0 && now >= run->give_up_at) return finish(attempt, true);
+  set_due(attempt, *run, now + kDrainCheck);
+}
+
+void Runner::finish(AttemptId attempt, bool unkillable) {
+  Running& run = *running(attempt);
+  const Record* exited = run.exited ? &*run.exited : nullptr;
+  const Record* killed = run.killed ? &*run.killed : nullptr;
+  const wire::Outcome recorded = outcome_of(run.started, exited, killed);
+  wire::Outcome outcome = recorded;
+  if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
+  run.slot->end = outcome.log.to;
+  if (exited == nullptr) outcome.ended_at = wall_time();
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !run.outputs.empty()) {
+    collect_outputs(run, outcome);
+  }
+  if (unkillable) {
+    if (!outcome.message.empty()) outcome.message += "; ";
+    outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
+  }
+  set_due(attempt, run, 0);
+  draining_.erase(attempt);
+  slots_.release(run.slot, !unkillable);
+  if (unkillable) {
+    unkillable_.emplace(attempt, run.grant);
+    unkillable_check_at_ = boot_ns() + kUnkillableCheck;
+  } else {
+    containment_->remove(attempt);
+    allocator_.give_back(run.grant);
+  }
+  const bool has_record = exited != nullptr && outcome == recorded;
+  conclude(attempt, std::move(outcome), has_record);
+}
+
+void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
+  const auto missing = [&](std::string message) {
+    outcome.cause = wire::ExitCause::missing_output;
+    outcome.message = std::move(message);
+  };
+  const std::string name = run.slot->folder + "/output";
+  auto text = read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes);
+  if (!text && text.error().code == ErrorCode::not_found) text = std::string();
+  if (!text && text.error().code == ErrorCode::limit) {
+    return missing(fmt::format("the output file is over {} bytes", limits::kOutputFileBytes));
+  }
+  if (!text) return missing("the output file cannot be read: " + text.error().message);
+  auto outputs = parse_outputs(*text);
+  if (!outputs) return missing("the output file is malformed: " + outputs.error().message);
+  std::string absent;
+  for (const std::string& declared : run.outputs) {
+    const auto value = outputs->find(declared);
+    if (value != outputs->end()) {
+      outcome.outputs.insert(*value);
+    } else {
+      absent += absent.empty() ? declared : ", " + declared;
+    }
+  }
+  if (absent.empty()) return;
+  outcome.outputs.clear();
+  missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
+}
+
+void Runner::check_unkillable() {
+  for (auto at = unkillable_.begin(); at != unkillable_.end();) {
+    if (containment_->signal_all(at->first, SIGKILL) > 0) {
+      ++at;
+      continue;
+    }
+    containment_->remove(at->first);
+    allocator_.give_back(at->second);
+    at = unkillable_.erase(at);
+  }
+  unkillable_check_at_ = boot_ns() + kUnkillableCheck;
+}
+
+}  // namespace baton::worker

@@ -1,0 +1,207 @@
+#include <baton/worker/clock.hpp>
+#include <baton/worker/outcome.hpp>
+#include <baton/worker/process_table.hpp>
+#include <baton/worker/runner.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "runner_files.hpp"
+
+namespace baton::worker {
+namespace {
+
+// Room in one frame for the outcomes of an inventory; the rest follows as Exited messages.
+constexpr std::size_t kInventoryText = 8u << 20;
+
+std::size_t text_size(const wire::Outcome& outcome) {
+  std::size_t size = outcome.message.size();
+  for (const auto& [name, value] : outcome.outputs) size += name.size() + value.size() + 16;
+  return size;
+}
+
+}  // namespace
+
+Result<void> Runner::recover() {
+  auto records = journal_.read_new();
+  if (!records) return std::unexpected(records.error());
+  Ledger ledger;
+  for (const Record& record : *records) ledger.apply(record);
+  const bool rebooted = ledger.boot_id() != boot_id_;
+
+  std::set<std::uint32_t> in_use;
+  for (const auto& [attempt, entry] : ledger.entries()) {
+    if (entry.started && !entry.finished) in_use.insert(entry.started->start.segment);
+  }
+  if (auto opened = slots_.open(in_use); !opened) return opened;
+  for (const auto& [attempt, entry] : ledger.entries()) recover_attempt(attempt, entry, rebooted);
+  // All are known before the first is looked into: one look at the host's processes then serves all that have ended.
+  std::vector<AttemptId> adopted;
+  for (const auto& [attempt, state] : attempts_) {
+    if (std::holds_alternative<Running>(state)) adopted.push_back(attempt);
+  }
+  for (const AttemptId attempt : adopted) resume(attempt);
+  for (const AttemptId attempt : list_details(folder_.fd.get())) {
+    const auto known = attempts_.find(attempt);
+    if (known == attempts_.end() || !std::holds_alternative<Ended>(known->second)) {
+      remove_details(folder_.fd.get(), attempt);
+    }
+  }
+  if (rebooted && !failure_) {
+    // After the verdicts on what ran before the boot, so that a crash in between repeats them.
+    Record boot(RecordKind::boot);
+    boot_id_.copy(boot.boot_id, sizeof boot.boot_id - 1);
+    record(boot);
+  }
+  if (failure_) return std::unexpected(*failure_);
+  if (journal_.wants_compaction()) return journal_.compact();
+  return {};
+}
+
+void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted) {
+  if (auto ended = recover_ended(attempt, entry)) {
+    attempts_.emplace(attempt, std::move(*ended));
+    return;
+  }
+  // Only a kill is known of it, and its process was never started.
+  if (!entry.started) return;
+  auto slot = slots_.adopt(entry.started->start.segment);
+  if (!slot) {
+    failure_ = slot.error();
+    return;
+  }
+  adopt(attempt, entry, *slot, rebooted);
+}
+
+std::optional<Runner::Ended> Runner::recover_ended(AttemptId attempt, const Ledger::Entry& entry) const {
+  if (!entry.finished) return std::nullopt;
+  Ended ended{outcome_of_finished(*entry.finished, entry.started ? &*entry.started : nullptr), false};
+  if ((entry.finished->flags & Record::kHasSideFile) == 0) {
+    if (!entry.started || !entry.exited) return ended;
+    const wire::Outcome told = outcome_of(*entry.started, &*entry.exited, entry.killed ? &*entry.killed : nullptr);
+    if (told.cause == ended.outcome.cause && told.detail == ended.outcome.detail) ended.outcome.message = told.message;
+    return ended;
+  }
+  ended.has_side_file = true;
+  if (auto details = read_details(folder_.fd.get(), attempt)) {
+    ended.outcome = std::move(*details);
+  } else if (ended.outcome.cause == wire::ExitCause::exited && ended.outcome.detail == 0) {
+    // Its outputs are gone (the host lost power before they were on disk). A success without them would be a made-up
+    // one.
+    ended.outcome.cause = wire::ExitCause::missing_output;
+    ended.outcome.message = "its outputs were lost: " + details.error().message;
+  }
+  return ended;
+}
+
+// An attempt that started and whose end was not decided yet.
+void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bool rebooted) {
+  Running run;
+  run.started = *entry.started;
+  run.slot = slot;
+  run.adopted = true;
+  const Record::Start& start = run.started.start;
+  run.grant.needs.cpu_milli = start.cpu_milli;
+  run.grant.needs.memory_bytes = start.memory_bytes;
+  run.grant.needs.gpu_milli = start.gpu_milli;
+  run.grant.gpu_devices = start.gpu_devices;
+  if ((run.started.flags & Record::kHasSideFile) != 0) {
+    if (auto launch = read_launch(folder_.fd.get(), *slot)) {
+      run.outputs = std::move(launch->outputs);
+      run.grant.needs.custom_milli = std::move(launch->needs.custom_milli);
+    } else {
+      fmt::print(stderr, "baton-worker: attempt {}: {}\n", attempt.value(), launch.error().message);
+    }
+  }
+  if (start.timeout_us > 0) run.timeout_at = start.boot_from_ns + static_cast<std::uint64_t>(start.timeout_us) * 1000u;
+  run.killed = entry.killed;
+  run.exited = entry.exited;
+  if (entry.spawn_failed) {  // the process that could not become the program has left with a status of no meaning
+    wire::Outcome outcome = outcome_of(run.started, nullptr, nullptr);
+    outcome.cause = wire::ExitCause::spawn_error;
+    outcome.detail = entry.spawn_failed->end.status;
+    outcome.message.clear();
+    slots_.release(slot, true);
+    return conclude(attempt, std::move(outcome), false);
+  }
+  run.lost = rebooted && !run.exited;
+  const bool over = run.exited || run.lost;
+  allocator_.adopt(run.grant);
+  containment_->add(attempt, run.started, true);
+  if (over) {
+    containment_->main_reaped(attempt);
+    draining_.insert(attempt);
+  } else {
+    mains_[static_cast<pid_t>(run.started.pid)] = attempt;
+  }
+  attempts_.insert_or_assign(attempt, std::move(run));
+}
+
+void Runner::resume(AttemptId attempt) {
+  Running* run = running(attempt);
+  if (run == nullptr) return;
+  if (run->killed) {
+    const std::int64_t grace_us = std::max<std::int64_t>(0, run->started.start.grace_us);
+    run->kill_at = boot_ns() + static_cast<std::uint64_t>(grace_us) * 1000u;
+    // The session before may have ended between the record and the signal.
+    if (grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+  }
+  check(attempt);
+}
+
+wire::InventoryEntry Runner::describe(AttemptId attempt, const Attempt& state) const {
+  wire::InventoryEntry entry;
+  entry.attempt = attempt;
+  if (const auto* run = std::get_if<Running>(&state)) {
+    entry.phase = wire::AttemptPhase::running;
+    entry.started_at = TimePoint(Duration(run->started.time_us));
+    entry.log = open_log(run->started);
+  } else if (const auto* ended = std::get_if<Ended>(&state)) {
+    entry.phase = wire::AttemptPhase::exited;
+    entry.outcome = ended->outcome;
+  }
+  return entry;
+}
+
+void Runner::welcome(const wire::Capacity& configured) {
+  host_ = detect_resources();
+  allocator_ = Allocator(configured, host_);
+  wire::Welcome welcome;
+  char name[256] = {};
+  welcome.host = ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+  welcome.version = BATON_VERSION;
+  welcome.boot_id = boot_id_;
+  welcome.capacity = allocator_.capacity();
+  welcome.gpus = allocator_.gpu_names();
+  welcome.containment = containment_->name();
+  std::vector<AttemptId> order;
+  for (const auto& [attempt, state] : attempts_) {
+    order.push_back(attempt);
+    if (const auto* run = std::get_if<Running>(&state)) allocator_.adopt(run->grant);
+  }
+  std::sort(order.begin(), order.end());
+  for (const auto& [attempt, grant] : unkillable_) allocator_.adopt(grant);
+  std::size_t text = 0;
+  std::vector<wire::Exited> late;
+  for (const AttemptId attempt : order) {
+    const Attempt& state = attempts_.at(attempt);
+    wire::InventoryEntry entry = describe(attempt, state);
+    const auto* ended = std::get_if<Ended>(&state);
+    if (ended != nullptr && (text += text_size(ended->outcome)) > kInventoryText) {
+      entry.phase = wire::AttemptPhase::running;
+      entry.started_at = ended->outcome.started_at;
+      entry.log = ended->outcome.log;
+      late.push_back({attempt, std::move(entry.outcome)});
+      entry.outcome = {};
+    }
+    welcome.inventory.push_back(std::move(entry));
+  }
+  welcomed_ = true;
+  emit(std::move(welcome));
+  for (wire::Exited& exited : late) emit(std::move(exited));
+}
+
+}  // namespace baton::worker

@@ -1,0 +1,315 @@
+#include <baton/wire/frame.hpp>
+#include <baton/worker/clock.hpp>
+#include <baton/worker/folder.hpp>
+#include <baton/worker/programs.hpp>
+#include <baton/worker/runner.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+
+#include "process_setup.hpp"
+
+namespace baton::worker {
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+using Code = boost::system::error_code;
+
+// When the daemon reads this much more slowly than we write, its messages wait.
+constexpr std::size_t kBacklogBytes = 4u << 20;
+
+// The protocol on stdin and stdout, and every source of events that a Runner needs. All output of a turn of the loop
+// leaves in one write at its end.
+class Session {
+ public:
+  Session(const SupervisorOptions& options, const Folder& folder, Journal journal, int null_fd, std::string boot_id,
+          int signal_fd, int notify_fd)
+      : options_(options),
+        folder_(folder),
+        io_(1),
+        in_(io_, 0),
+        out_(io_, 1),
+        signals_(io_, signal_fd),
+        notices_(io_),
+        timer_(io_),
+        runner_(folder, std::move(journal), null_fd, std::move(boot_id),
+                [this](const wire::ToDaemon& message) { wire::append_frame(outgoing_, message); }) {
+    if (notify_fd >= 0) notices_.assign(notify_fd);
+  }
+
+  int run();
+
+ private:
+  void read_input();
+  void wait_for_children();
+  void wait_for_notices();
+  bool feed(std::size_t size);
+  bool on(wire::Hello& hello);
+  bool dispatch(wire::ToWorker& message);
+  void end_turn();
+  void flush();
+  void arm_timer();
+  void sweep_soon();
+  void leave(int code);
+
+  SupervisorOptions options_;
+  const Folder& folder_;
+  boost::asio::io_context io_;
+  stream_descriptor in_, out_, signals_, notices_;
+  boost::asio::steady_timer timer_;
+  Runner runner_;
+  wire::FrameReader<wire::ToWorker> reader_;
+  std::array<char, 65536> input_;
+  std::array<char, 8 * sizeof(signalfd_siginfo)> signal_;
+  std::string outgoing_;
+  std::size_t sent_ = 0;
+  std::uint64_t armed_for_ = 0;
+  bool greeted_ = false;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool sweeping_ = false;
+};
+
+int Session::run() {
+  if (auto recovered = runner_.recover(); !recovered) {
+    fmt::print(stderr, "baton-worker: {}\n", recovered.error().message);
+    return 1;
+  }
+  in_.non_blocking(true);
+  out_.non_blocking(true);
+  signals_.non_blocking(true);
+  read_input();
+  wait_for_children();
+  if (notices_.is_open()) wait_for_notices();
+  end_turn();
+  io_.run();
+  return 0;
+}
+
+// Ends this process. Its tasks run on as the supervisor's; if there is no supervisor any more, it becomes one.
+void Session::leave(int code) {
+  pollfd notices{notices_.is_open() ? notices_.native_handle() : -1, 0, 0};
+  if (notices.fd >= 0 && ::poll(&notices, 1, 0) == 1 && (notices.revents & POLLHUP) != 0) {
+    const std::string idle = std::to_string(options_.idle_exit.count());
+    const char* const argv[] = {"baton-worker",   "supervise",  "--dir", folder_.path.c_str(),
+                                "--idle-exit-ms", idle.c_str(), nullptr};
+    // The link's ends must close now, and stdio must stay taken.
+    const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    null_fd >= 0 ? ::dup2(null_fd, 0) : ::close(0);
+    ::dup2(2, 1);
+    ::execve("/proc/self/exe", const_cast<char* const*>(argv), ::environ);
+  }
+  ::_exit(code);
+}
+
+void Session::read_input() {
+  if (reading_ || outgoing_.size() - sent_ > kBacklogBytes) return;
+  reading_ = true;
+  in_.async_read_some(boost::asio::buffer(input_), [this](const Code& error, std::size_t size) {
+    reading_ = false;
+    if (error) return leave(0);
+    if (!feed(size)) return leave(1);
+    end_turn();
+  });
+}
+
+void Session::wait_for_children() {
+  // What it says does not matter: one signal may stand for many children.
+  signals_.async_read_some(boost::asio::buffer(signal_), [this](const Code& error, std::size_t) {
+    if (error) return leave(1);
+    runner_.reap();
+    wait_for_children();
+    end_turn();
+  });
+}
+
+void Session::wait_for_notices() {
+  notices_.async_wait(stream_descriptor::wait_read, [this](const Code& error) {
+    char bytes[256];
+    const ssize_t got = error ? 0 : ::read(notices_.native_handle(), bytes, sizeof bytes);
+    // The supervisor is gone. The daemon will connect again, and find this process in its place.
+    if (got == 0) return leave(0);
+    runner_.journal_changed();
+    wait_for_notices();
+    end_turn();
+  });
+}
+
+bool Session::feed(std::size_t size) {
+  reader_.feed({input_.data(), size});
+  for (;;) {
+    auto message = reader_.next();
+    if (!message) {
+      fmt::print(stderr, "baton-worker: {}\n", message.error().message);
+      return false;
+    }
+    if (!*message) return true;
+    if (!dispatch(**message)) return false;
+  }
+}
+
+bool Session::on(wire::Hello& hello) {
+  std::string reason;
+  if (hello.protocol != wire::kProtocolVersion) {
+    reason = fmt::format("protocol {} is spoken here, not {}", wire::kProtocolVersion, hello.protocol);
+  } else if (auto admitted = admit_daemon(folder_.fd.get(), hello.daemon_id, hello.incarnation); !admitted) {
+    reason = admitted.error().message;
+  }
+  if (reason.empty()) {
+    greeted_ = true;
+    runner_.welcome(hello.capacity);
+    return true;
+  }
+  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
+  flush();
+  leave(0);
+  return false;
+}
+
+bool Session::dispatch(wire::ToWorker& message) {
+  const bool is_hello = std::holds_alternative<wire::Hello>(message);
+  if (is_hello == greeted_) {
+    fmt::print(stderr, "baton-worker: the daemon must say Hello first, and once\n");
+    return false;
+  }
+  if (auto* hello = std::get_if<wire::Hello>(&message)) return on(*hello);
+  if (auto* launch = std::get_if<wire::Launch>(&message)) runner_.launch(std::move(*launch));
+  if (const auto* kill = std::get_if<wire::Kill>(&message)) runner_.kill(*kill);
+  if (const auto* forget = std::get_if<wire::Forget>(&message)) runner_.forget(*forget);
+  if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
+  return true;
+}
+
+void Session::end_turn() {
+  if (greeted_) runner_.start_queued();
+  flush();
+  if (runner_.failure()) {
+    // What was done so far is recorded. Leaving hands the rest to the supervisor, which waits until it can record it.
+    fmt::print(stderr, "baton-worker: {}\n", runner_.failure()->message);
+    return leave(1);
+  }
+  arm_timer();
+  sweep_soon();
+  read_input();
+}
+
+void Session::flush() {
+  if (writing_) return;
+  while (sent_ < outgoing_.size()) {
+    const ssize_t wrote = ::write(1, outgoing_.data() + sent_, outgoing_.size() - sent_);
+    if (wrote > 0) {
+      sent_ += static_cast<std::size_t>(wrote);
+      continue;
+    }
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno != EAGAIN) return leave(0);
+    writing_ = true;
+    out_.async_wait(stream_descriptor::wait_write, [this](const Code& error) {
+      writing_ = false;
+      if (error) return leave(0);
+      flush();
+      read_input();
+    });
+    break;
+  }
+  if (sent_ == outgoing_.size()) {
+    outgoing_.clear();
+    sent_ = 0;
+  }
+}
+
+void Session::arm_timer() {
+  const std::uint64_t next = runner_.next_deadline().value_or(0);
+  if (next == armed_for_) return;
+  armed_for_ = next;
+  if (next == 0) {
+    timer_.cancel();
+    return;
+  }
+  const std::uint64_t now = boot_ns();
+  timer_.expires_after(std::chrono::nanoseconds(next > now ? next - now : 0));
+  timer_.async_wait([this](const Code& error) {
+    if (error) return;
+    armed_for_ = 0;
+    runner_.tick();
+    end_turn();
+  });
+}
+
+// Removing what tasks left behind may take long, so a little is done whenever nothing else is.
+void Session::sweep_soon() {
+  if (sweeping_ || !runner_.has_garbage()) return;
+  sweeping_ = true;
+  boost::asio::post(io_, [this] {
+    sweeping_ = false;
+    if (runner_.sweep()) sweep_soon();
+  });
+}
+
+// Held by this process and by every child of it until its exec, so that whoever gets it next finds all of their
+// records.
+Result<Descriptor> lock_session(int folder) {
+  Descriptor lock(::openat(folder, "session.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock) return fail_errno(errno, "session.lock");
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return fail_errno(errno, "session.lock");
+  }
+  return lock;
+}
+
+int block_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGCHLD);
+  ::sigaddset(&set, SIGPIPE);
+  ::sigprocmask(SIG_SETMASK, &set, nullptr);
+  ::sigdelset(&set, SIGPIPE);
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+Result<int> serve(const SupervisorOptions& options, int notify_fd) {
+  auto folder = open_folder(options.folder);
+  if (!folder) return std::unexpected(folder.error());
+  if (::chdir(folder->path.c_str()) != 0) return fail_errno(errno, folder->path);
+  auto lock = lock_session(folder->fd.get());
+  if (!lock) return std::unexpected(lock.error());
+  auto boot_id = read_boot_id();
+  if (!boot_id) return std::unexpected(boot_id.error());
+  auto journal = Journal::open(folder->fd.get());
+  if (!journal) return std::unexpected(journal.error());
+  const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int signal_fd = block_signals();
+  if (null_fd < 0 || signal_fd < 0) return fail_errno(errno, "/dev/null");
+  Session session(options, *folder, std::move(*journal), null_fd, std::move(*boot_id), signal_fd, notify_fd);
+  return session.run();
+}
+
+}  // namespace
+
+int run_session(const SupervisorOptions& options, int notify_fd) {
+  keep_only_standard_streams(notify_fd);
+  reset_signals();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  try {
+    auto result = serve(options, notify_fd);
+    if (result) return *result;
+    fmt::print(stderr, "baton-worker: {}\n", result.error().message);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "baton-worker: {}\n", error.what());
+  }
+  return 1;
+}
+
+}  // namespace baton::worker

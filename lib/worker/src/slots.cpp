@@ -1,0 +1,185 @@
+#include <baton/worker/slots.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+namespace baton::worker {
+namespace {
+
+// The number of logs/NNNNNNNN.seg or slots/NNNNNNNN; 0: not one of our names.
+std::uint32_t number_of(std::string_view name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return 0;
+  name.remove_suffix(suffix.size());
+  std::uint32_t number = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+  return parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() ? number : 0;
+}
+
+Result<std::vector<std::uint32_t>> list_numbers(int folder, const char* name, std::string_view suffix) {
+  const int fd = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fail_errno(errno, name);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(fd), ::closedir);
+  std::vector<std::uint32_t> numbers;
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    if (const std::uint32_t number = number_of(entry->d_name, suffix); number != 0) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+std::string slot_folder(std::uint32_t number) { return fmt::format("slots/{:08}", number); }
+
+// A time of modification that no change leaves in place: how an untouched folder is recognised with one call.
+constexpr timespec kUntouched[2] = {{0, 0}, {0, 0}};
+
+bool untouched(int folder, const std::string& name) {
+  struct stat info{};
+  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode) &&
+         (info.st_mode & 07777) == 0700 && info.st_mtim.tv_sec == 0 && info.st_mtim.tv_nsec == 0;
+}
+
+// Whether the folder is ours, a folder, and has no entry but `name`.
+bool holds_only(int parent, const std::string& folder, std::string_view name) {
+  const int fd = ::openat(parent, folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(fd), ::closedir);
+  struct stat info{};
+  if (!entries || ::fstat(fd, &info) != 0 || (info.st_mode & 07777) != 0700) return false;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    const std::string_view found = entry->d_name;
+    if (found != "." && found != ".." && found != name) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string segment_name(std::uint32_t number) { return fmt::format("logs/{:08}.seg", number); }
+
+Slots::Slots(const Folder& folder, std::uint64_t rotate_bytes)
+    : folder_(folder), rotate_bytes_(rotate_bytes), sweeper_(folder.fd.get()) {}
+
+Result<void> Slots::open(const std::set<std::uint32_t>& in_use) {
+  auto folders = list_numbers(folder_.fd.get(), "slots", "");
+  if (!folders) return std::unexpected(folders.error());
+  for (const std::uint32_t number : *folders) {
+    next_ = std::max(next_, number + 1);
+    if (in_use.contains(number)) continue;
+    if (auto discarded = sweeper_.discard(slot_folder(number)); !discarded) return discarded;
+  }
+  auto segments = list_numbers(folder_.fd.get(), "logs", ".seg");
+  if (!segments) return std::unexpected(segments.error());
+  for (const std::uint32_t number : *segments) {
+    next_ = std::max(next_, number + 1);
+    struct stat info{};
+    if (in_use.contains(number) || ::fstatat(folder_.fd.get(), segment_name(number).c_str(), &info, 0) != 0) continue;
+    if (static_cast<std::uint64_t>(info.st_size) < rotate_bytes_) known_.push_back(number);
+  }
+  if (!in_use.empty()) next_ = std::max(next_, *in_use.rbegin() + 1);
+  return {};
+}
+
+Result<Slot*> Slots::acquire() {
+  auto slot = take();
+  // One byte of nobody's between two attempts: a place in a segment belongs to one attempt, even if it wrote nothing.
+  if (slot && (*slot)->end > 0 && ::write((*slot)->log.get(), "\n", 1) == 1) ++(*slot)->end;
+  return slot;
+}
+
+Result<Slot*> Slots::take() {
+  if (!free_.empty()) {
+    Slot* slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  std::uint32_t number = next_;
+  if (known_.empty()) {
+    ++next_;
+  } else {
+    number = known_.back();
+    known_.pop_back();
+  }
+  auto slot = make(number);
+  if (!slot) return slot;
+  if (auto furnished = furnish(**slot); !furnished) {
+    slots_.erase(number);
+    return std::unexpected(furnished.error());
+  }
+  return slot;
+}
+
+Result<Slot*> Slots::adopt(std::uint32_t number) { return make(number); }
+
+Result<Slot*> Slots::make(std::uint32_t number) {
+  auto slot = std::make_unique<Slot>();
+  slot->number = number;
+  const std::string name = segment_name(number);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  slot->log.reset(::openat(folder_.fd.get(), name.c_str(), kFlags, 0600));
+  if (!slot->log) return fail_errno(errno, name);
+  slot->end = size(*slot);
+  slot->folder = slot_folder(number);
+  slot->tmp_path = fmt::format("{}/{}/tmp", folder_.path, slot->folder);
+  slot->output_path = fmt::format("{}/{}/output", folder_.path, slot->folder);
+  slot->script_path = fmt::format("{}/{}/script", folder_.path, slot->folder);
+  Slot* made = slot.get();
+  slots_[number] = std::move(slot);
+  return made;
+}
+
+Result<void> Slots::furnish(const Slot& slot) {
+  const int folder = folder_.fd.get();
+  const std::string tmp = slot.folder + "/tmp";
+  for (const std::string& name : {slot.folder, tmp}) {
+    // A umask that takes rights away from us would make every use look like a change.
+    if (::mkdirat(folder, name.c_str(), 0700) != 0 || ::fchmodat(folder, name.c_str(), 0700, 0) != 0) {
+      return fail_errno(errno, name);
+    }
+  }
+  for (const std::string& name : {tmp, slot.folder}) {
+    if (::utimensat(folder, name.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(errno, name);
+  }
+  return {};
+}
+
+// Makes the scratch folder empty again if that takes but a few calls: false means that it must be replaced.
+bool Slots::tidy(const Slot& slot) {
+  const int folder = folder_.fd.get();
+  const std::string tmp = slot.folder + "/tmp";
+  const bool tmp_untouched = untouched(folder, tmp);
+  if (!untouched(folder, slot.folder)) {
+    for (const char* own : {"/script", "/launch", "/output"}) ::unlinkat(folder, (slot.folder + own).c_str(), 0);
+    if (!holds_only(folder, slot.folder, "tmp") ||
+        ::utimensat(folder, slot.folder.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) {
+      return false;
+    }
+  }
+  if (tmp_untouched) return true;
+  return holds_only(folder, tmp, "") && ::utimensat(folder, tmp.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void Slots::release(Slot* slot, bool reusable) {
+  bool again = reusable && slot->end < rotate_bytes_;
+  if (!again || !tidy(*slot)) {
+    const bool discarded = sweeper_.discard(slot->folder).has_value();
+    again = again && discarded && furnish(*slot).has_value();
+  }
+  if (again) {
+    free_.push_back(slot);
+  } else {
+    slots_.erase(slot->number);
+  }
+}
+
+std::uint64_t Slots::size(const Slot& slot) {
+  struct stat info{};
+  return ::fstat(slot.log.get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : slot.end;
+}
+
+}  // namespace baton::worker

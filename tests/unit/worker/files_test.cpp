@@ -1,0 +1,174 @@
+#include <baton/base/limits.hpp>
+#include <baton/worker/log_reader.hpp>
+#include <baton/worker/output_file.hpp>
+#include <baton/worker/slots.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "temp_folder.hpp"
+
+namespace baton::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+void sweep_all(Sweeper& sweeper, std::size_t budget = 3) {
+  for (int steps = 0; sweeper.step(budget); ++steps) REQUIRE(steps < 100'000);
+}
+
+std::map<std::string, std::string> good(std::string_view text) {
+  auto outputs = parse_outputs(text);
+  REQUIRE(outputs);
+  return *outputs;
+}
+
+std::string bad(std::string_view text) {
+  auto outputs = parse_outputs(text);
+  REQUIRE_FALSE(outputs);
+  return outputs.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("outputs are name=value lines and blocks") {
+  using Map = std::map<std::string, std::string>;
+  CHECK(good("").empty());
+  CHECK(good("a=1\n\nb=x=y\nc=") == Map{{"a", "1"}, {"b", "x=y"}, {"c", ""}});
+  CHECK(good("a=1\na=2\n") == Map{{"a", "2"}});
+  CHECK(good("a<<EOF\nx\n\n y=1\nEOF\nb=2\n") == Map{{"a", "x\n\n y=1"}, {"b", "2"}});
+  CHECK(good("a<<EOF\nEOF") == Map{{"a", ""}});
+  CHECK(good("a=b<<c\n") == Map{{"a", "b<<c"}});
+  CHECK(good("a<<x=y\n1\nx=y\n") == Map{{"a", "1"}});
+}
+
+TEST_CASE("malformed outputs name their line") {
+  CHECK(bad("a=1\nnonsense\n").starts_with("line 2: neither"));
+  CHECK(bad("1a=1\n").starts_with("line 1: `1a`"));
+  CHECK(bad(" a=1\n").starts_with("line 1"));
+  CHECK(bad("a<<\n").find("delimiter") != std::string::npos);
+  CHECK(bad("x=1\na<<EOF\n1\n2\n").find("line 2: the block of `a`") != std::string::npos);
+  CHECK(bad("a=\xff\n").find("UTF-8") != std::string::npos);
+}
+
+TEST_CASE("slots are used again, and never by two at once") {
+  TempFolder temp;
+  Slots slots(temp.folder(), 100);
+  REQUIRE(slots.open({}));
+  Slot* one = *slots.acquire();
+  Slot* two = *slots.acquire();
+  CHECK(one->number != two->number);
+  CHECK(fs::is_empty(one->tmp_path));
+  spill(one->tmp_path + "/left", "x");
+  spill(one->output_path, "x");
+  REQUIRE(::write(one->log.get(), "hello", 5) == 5);
+  CHECK(Slots::size(*one) == 5);
+  one->end = 5;
+  const std::uint32_t number = one->number;
+  slots.release(one, true);
+  Slot* again = *slots.acquire();
+  CHECK(again->number == number);
+  CHECK(again->end == 6);  // one byte apart from the attempt before
+  CHECK(fs::is_empty(again->tmp_path));
+  CHECK_FALSE(fs::exists(again->output_path));
+
+  SECTION("not when something may still write to it") {
+    slots.release(again, false);
+    CHECK((*slots.acquire())->number > two->number);
+  }
+  SECTION("not when the segment is full") {
+    again->end = 100;
+    slots.release(again, true);
+    CHECK((*slots.acquire())->number > two->number);
+  }
+}
+
+TEST_CASE("another session uses segments with room again, and leaves alone what is in use") {
+  TempFolder temp;
+  std::uint32_t used = 0, free = 0;
+  {
+    Slots slots(temp.folder());
+    REQUIRE(slots.open({}));
+    used = (*slots.acquire())->number;
+    free = (*slots.acquire())->number;
+    spill(temp.path(fmt::format("slots/{:08}/tmp/work", used)), "precious");
+  }
+  Slots slots(temp.folder());
+  REQUIRE(slots.open({used}));
+  CHECK((*slots.acquire())->number == free);
+  CHECK((*slots.acquire())->number > free);
+  Slot* adopted = *slots.adopt(used);
+  sweep_all(slots.sweeper());
+  CHECK(slurp(adopted->tmp_path + "/work") == "precious");
+  CHECK(fs::is_empty(temp.path("trash")));
+}
+
+TEST_CASE("the sweeper removes deep trees and follows nothing") {
+  TempFolder temp;
+  fs::create_directories(temp.root() + "/outside/keep");
+  spill(temp.root() + "/outside/keep/file", "kept");
+  std::string deep = temp.path("slots/1");
+  for (int i = 0; i < 200; ++i) deep += "/d";
+  fs::create_directories(deep);
+  spill(deep + "/file", "x");
+  fs::create_directory_symlink(temp.root() + "/outside", temp.path("slots/1/link"));
+  fs::create_directory_symlink(temp.root() + "/outside", deep + "/link");
+  fs::create_directories(temp.path("slots/1/locked/inner"));
+  ::chmod(temp.path("slots/1/locked").c_str(), 0);
+  for (int i = 0; i < 50; ++i) spill(temp.path(fmt::format("slots/1/file{}", i)), "x");
+
+  Sweeper sweeper(temp.fd());
+  REQUIRE(sweeper.discard("slots/1"));
+  REQUIRE(sweeper.discard("slots/none"));
+  CHECK_FALSE(fs::exists(temp.path("slots/1")));
+  CHECK(sweeper.pending());
+  sweep_all(sweeper);
+  CHECK(fs::is_empty(temp.path("trash")));
+  CHECK(slurp(temp.root() + "/outside/keep/file") == "kept");
+  CHECK_FALSE(sweeper.pending());
+}
+
+TEST_CASE("log extents are read within their bounds") {
+  TempFolder temp;
+  spill(temp.path("logs/00000003.seg"), "0123456789");
+  const auto read = [&](wire::LogExtent extent, std::uint32_t max, bool from_end) {
+    return read_log(temp.fd(), {.request = 1, .extent = extent, .max_bytes = max, .from_end = from_end});
+  };
+  wire::LogData data = read({3, 2, 6}, 100, false);
+  CHECK(data.bytes == "2345");
+  CHECK(data.offset == 2);
+  CHECK(data.end);
+  data = read({3, 2, 6}, 3, false);
+  CHECK(data.bytes == "234");
+  CHECK_FALSE(data.end);
+  data = read({3, 2, wire::LogExtent::kOpen}, 3, true);
+  CHECK(data.bytes == "789");
+  CHECK(data.offset == 7);
+  CHECK(data.end);
+  CHECK(read({3, 50, 60}, 10, false).bytes.empty());
+  CHECK(read({3, 6, 2}, 10, false).bytes.empty());
+  CHECK(read({0, 0, 0}, 10, false).error.empty());
+  CHECK_FALSE(read({4, 0, 1}, 10, false).error.empty());
+  spill(temp.path("logs/00000005.seg"), std::string(limits::kLogChunkBytes * 2, 'x'));
+  CHECK(read({5, 0, wire::LogExtent::kOpen}, ~0u, false).bytes.size() == limits::kLogChunkBytes);
+}
+
+TEST_CASE("a worker folder admits one daemon and no stale incarnation") {
+  TempFolder temp;
+  CHECK(admit_daemon(temp.fd(), "d1", 3));
+  CHECK(admit_daemon(temp.fd(), "d1", 3));
+  CHECK(admit_daemon(temp.fd(), "d1", 5));
+  CHECK(admit_daemon(temp.fd(), "d1", 4).error().code == ErrorCode::denied);
+  CHECK(admit_daemon(temp.fd(), "d2", 9).error().code == ErrorCode::denied);
+  CHECK(admit_daemon(temp.fd(), "d 1", 9).error().code == ErrorCode::invalid_argument);
+  spill(temp.path("daemon"), "garbage");
+  CHECK(admit_daemon(temp.fd(), "d1", 9).error().code == ErrorCode::corrupt);
+}
+
+TEST_CASE("a folder that is not private is refused") {
+  TempFolder temp;
+  ::chmod(temp.path("").c_str(), 0770);
+  CHECK(open_folder(temp.path("")).error().code == ErrorCode::denied);
+}
+
+}  // namespace baton::worker
