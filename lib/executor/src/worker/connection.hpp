@@ -1,0 +1,55 @@
+// One connected stream of frames to a worker session. It lives until it is closed; nothing that arrives later is
+// delivered, so that a session of before a reconnect can never be taken for the present one.
+#pragma once
+#include <baton/executor/worker_executor.hpp>
+#include <baton/wire/frame.hpp>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace baton::executor {
+
+// More waiting bytes than this mean that the session does not read any more: the link is given up.
+inline constexpr std::size_t kOutputBytes = 64u << 20;
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  struct Handlers {
+    std::function<void(std::vector<wire::ToDaemon>)> messages;  // never empty
+    std::function<void(Error)> closed;                          // once, unless close() was called first
+  };
+
+  Connection(boost::asio::io_context& io, int fd, Handlers handlers);
+
+  void start();
+  // Queued; many messages of one turn of the loop leave in one write.
+  void send(const wire::ToWorker& message);
+  void pause(bool paused);
+  void close();
+
+ private:
+  void read();
+  void on_read(std::size_t bytes);
+  void write();
+  void fail_with(Error error);
+
+  boost::asio::io_context& io_;
+  boost::asio::posix::stream_descriptor stream_;
+  Handlers handlers_;
+  wire::FrameReader<wire::ToDaemon> reader_;
+  std::array<char, 64u << 10> input_;
+  std::string waiting_;  // frames that the write under way does not carry
+  std::string leaving_;  // what is being written
+  bool write_planned_ = false;
+  bool writing_ = false;
+  bool reading_ = false;
+  bool paused_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace baton::executor

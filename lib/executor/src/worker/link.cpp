@@ -1,0 +1,245 @@
+#include "worker/link.hpp"
+
+#include "worker/boot_file.hpp"
+#include "worker/translate.hpp"
+
+#include <baton/base/limits.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace baton::executor {
+namespace {
+
+WorkerExecutorOptions without_links(const WorkerExecutorOptions& options) {
+  WorkerExecutorOptions copy = options;
+  copy.links.clear();
+  return copy;
+}
+
+}  // namespace
+
+Link::Link(boost::asio::io_context& io, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink,
+           std::function<void(int pid)> on_child)
+    : io_(io),
+      options_(without_links(options)),
+      link_(std::move(link)),
+      sink_(std::move(sink)),
+      on_child_(std::move(on_child)),
+      pause_before_retry_(options.first_retry),
+      retry_timer_(io),
+      handshake_timer_(io),
+      down_timer_(io) {
+  status_.id = link_.id;
+  status_.name = link_.name;
+  status_.labels = link_.labels;
+  status_.capacity = to_resources(link_.capacity);
+}
+
+void Link::start() {
+  boost::asio::post(io_, [self = shared_from_this()] { self->dial(); });
+}
+
+void Link::stop() {
+  stopped_ = true;
+  drop_connection();
+  retry_timer_.cancel();
+  down_timer_.cancel();
+}
+
+void Link::dial() {
+  if (stopped_) return;
+  Result<LinkEnd> end = link_.dial();
+  if (!end) return on_closed(std::move(end.error()));
+  if (end->pid > 0) on_child_(end->pid);
+  greeted_ = false;
+  std::weak_ptr<Link> weak = weak_from_this();
+  connection_ = std::make_shared<Connection>(io_, end->fd,
+                                             Connection::Handlers{
+                                                 .messages =
+                                                     [weak](std::vector<wire::ToDaemon> messages) {
+                                                       if (auto self = weak.lock())
+                                                         self->on_messages(std::move(messages));
+                                                     },
+                                                 .closed =
+                                                     [weak](Error error) {
+                                                       if (auto self = weak.lock()) self->on_closed(std::move(error));
+                                                     },
+                                             });
+  connection_->pause(paused_);
+  connection_->start();
+  connection_->send(wire::Hello{.protocol = wire::kProtocolVersion,
+                                .daemon_id = options_.daemon_id,
+                                .incarnation = options_.incarnation,
+                                .capacity = link_.capacity});
+  arm_handshake_timer();
+}
+
+void Link::arm_handshake_timer() {
+  handshake_timer_.expires_after(options_.handshake_timeout);
+  handshake_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    auto self = weak.lock();
+    if (error || !self || self->greeted_ || self->stopped_) return;
+    self->on_closed({ErrorCode::unavailable, "the worker session does not answer"});
+  });
+}
+
+void Link::on_messages(std::vector<wire::ToDaemon> messages) {
+  std::vector<engine::Event> events;
+  events.reserve(messages.size());
+  std::vector<wire::LogData> logs;
+  std::optional<Error> error;
+  for (wire::ToDaemon& message : messages) {
+    if (auto* refused = std::get_if<wire::Refused>(&message)) {
+      error = Error{ErrorCode::denied, fmt::format("refused: {}", refused->reason)};
+      break;
+    }
+    const bool is_welcome = std::holds_alternative<wire::Welcome>(message);
+    if (is_welcome == greeted_) {
+      error = Error{ErrorCode::corrupt, is_welcome ? "a second Welcome" : "a message before Welcome"};
+      break;
+    }
+    if (auto* welcome = std::get_if<wire::Welcome>(&message)) {
+      if (welcome->protocol != wire::kProtocolVersion) {
+        error = Error{ErrorCode::newer_format,
+                      fmt::format("speaks protocol {}, this daemon {}", welcome->protocol, wire::kProtocolVersion)};
+        break;
+      }
+      on_welcome(std::move(*welcome), events);
+    } else if (auto* started = std::get_if<wire::Started>(&message)) {
+      events.emplace_back(engine::AttemptStarted{
+          .worker = link_.id, .attempt = started->attempt, .at = started->at, .log = to_place(started->log)});
+    } else if (auto* exited = std::get_if<wire::Exited>(&message)) {
+      events.emplace_back(to_ended(link_.id, exited->attempt, std::move(exited->outcome)));
+    } else if (auto* data = std::get_if<wire::LogData>(&message)) {
+      logs.push_back(std::move(*data));
+    }
+  }
+  if (!events.empty()) sink_(std::move(events));
+  for (wire::LogData& data : logs) on_log_data(std::move(data));
+  if (error) on_closed(std::move(*error));
+}
+
+void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events) {
+  greeted_ = true;
+  handshake_timer_.cancel();
+  down_timer_.cancel();
+  down_reported_ = false;
+  pause_before_retry_ = options_.first_retry;
+  boot_id_ = welcome.boot_id;
+  const std::string before = read_boot_file(link_.boot_file);
+  const bool rebooted = !before.empty() && before != boot_id_;
+  status_.state = WorkerState::online;
+  status_.problem.clear();
+  status_.host = welcome.host;
+  status_.version = welcome.version;
+  status_.containment = welcome.containment;
+  status_.gpus = welcome.gpus;
+  status_.capacity = to_resources(welcome.capacity);
+  spdlog::info("worker {}: online ({}, {} attempts known{})", link_.name, welcome.host, welcome.inventory.size(),
+               rebooted ? ", rebooted" : "");
+  events = welcome_events(link_.id, link_.name, link_.labels, rebooted, std::move(welcome));
+}
+
+void Link::on_log_data(wire::LogData data) {
+  const auto read = reads_.find(data.request);
+  if (read == reads_.end()) return;  // nobody asked: the worker is not trusted
+  const auto done = std::move(read->second);
+  reads_.erase(read);
+  if (!data.error.empty()) return done(fail(ErrorCode::io, "worker {}: {}", link_.name, data.error));
+  done(LogChunk{.offset = data.offset, .bytes = std::move(data.bytes), .end = data.end});
+}
+
+void Link::drop_connection() {
+  handshake_timer_.cancel();
+  if (connection_) connection_->close();
+  connection_.reset();
+  greeted_ = false;
+  auto reads = std::exchange(reads_, {});
+  for (auto& [request, done] : reads) {
+    boost::asio::post(io_, [done = std::move(done), name = link_.name] {
+      done(fail(ErrorCode::unavailable, "worker {} is not online", name));
+    });
+  }
+}
+
+void Link::on_closed(Error error) {
+  if (stopped_) return;
+  const bool was_online = greeted_;
+  drop_connection();
+  if (status_.problem != error.message) spdlog::warn("worker {}: {}", link_.name, error.message);
+  status_.problem = std::move(error.message);
+  if (was_online) {
+    status_.state = WorkerState::connecting;
+    down_timer_.expires_after(options_.down_after);
+    down_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+      auto self = weak.lock();
+      if (!cancelled && self && !self->greeted_) self->report_down();
+    });
+  } else if (!ever_dialled_) {
+    report_down();
+  }
+  ever_dialled_ = true;
+  retry_later();
+}
+
+void Link::report_down() {
+  if (stopped_ || down_reported_) return;
+  down_reported_ = true;
+  status_.state = WorkerState::offline;
+  spdlog::warn("worker {}: offline: {}", link_.name, status_.problem);
+  std::vector<engine::Event> events;
+  events.emplace_back(engine::WorkerDown{.worker = link_.id});
+  sink_(std::move(events));
+}
+
+void Link::retry_later() {
+  retry_timer_.expires_after(pause_before_retry_);
+  pause_before_retry_ = std::min(pause_before_retry_ * 2, options_.last_retry);
+  retry_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+    auto self = weak.lock();
+    if (!cancelled && self && !self->connection_) self->dial();
+  });
+}
+
+void Link::send(const wire::ToWorker& message) {
+  if (connection_ && greeted_) connection_->send(message);
+}
+
+void Link::read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_end,
+                    std::function<void(Result<LogChunk>)> done) {
+  std::optional<Error> error;
+  if (!connection_ || !greeted_) {
+    error = Error{ErrorCode::unavailable, fmt::format("worker {} is not online", link_.name)};
+  } else if (reads_.size() >= kOpenReads) {
+    error = Error{ErrorCode::limit, fmt::format("too many log readers on worker {}", link_.name)};
+  }
+  if (error) {
+    boost::asio::post(io_, [done = std::move(done), error = std::move(*error)] { done(std::unexpected(error)); });
+    return;
+  }
+  const std::uint64_t request = next_read_++;
+  reads_.emplace(request, std::move(done));
+  connection_->send(
+      wire::ReadLog{.request = request,
+                    .extent = to_extent(place),
+                    .max_bytes = std::min<std::uint32_t>(max_bytes, static_cast<std::uint32_t>(limits::kLogChunkBytes)),
+                    .from_end = from_end});
+}
+
+void Link::remember_boot() {
+  if (boot_id_.empty()) return;
+  if (const Result<> written = write_boot_file(link_.boot_file, boot_id_); !written) {
+    spdlog::error("worker {}: {}", link_.name, written.error().message);
+  }
+}
+
+void Link::pause(bool paused) {
+  paused_ = paused;
+  if (connection_) connection_->pause(paused);
+}
+
+}  // namespace baton::executor

@@ -1,0 +1,62 @@
+// Keeps one worker connected: dials, greets, dials again with growing pauses, and tells the engine when the worker is
+// up and when it has been out of touch for too long.
+#pragma once
+#include "worker/connection.hpp"
+
+#include <baton/executor/worker_executor.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace baton::executor {
+
+// Log reads a worker has not answered yet.
+inline constexpr std::size_t kOpenReads = 1'024;
+
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  Link(boost::asio::io_context& io, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink,
+       std::function<void(int pid)> on_child);
+
+  void start();
+  void stop();                               // says nothing more
+  void send(const wire::ToWorker& message);  // dropped unless online
+  void read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_end,
+                std::function<void(Result<LogChunk>)> done);
+  void remember_boot();
+  void pause(bool paused);
+  [[nodiscard]] const WorkerStatus& status() const { return status_; }
+
+ private:
+  void dial();
+  void on_messages(std::vector<wire::ToDaemon> messages);
+  void on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events);
+  void on_log_data(wire::LogData data);
+  void on_closed(Error error);
+  void drop_connection();
+  void retry_later();
+  void report_down();
+  void arm_handshake_timer();
+
+  boost::asio::io_context& io_;
+  const WorkerExecutorOptions options_;  // without its links
+  const LinkOptions link_;
+  EventSink sink_;
+  std::function<void(int pid)> on_child_;
+  WorkerStatus status_;
+  std::shared_ptr<Connection> connection_;
+  bool greeted_ = false;  // Welcome came over this connection
+  bool down_reported_ = false;
+  bool ever_dialled_ = false;
+  bool stopped_ = false;
+  bool paused_ = false;
+  Duration pause_before_retry_;
+  boost::asio::steady_timer retry_timer_, handshake_timer_, down_timer_;
+  std::string boot_id_;  // of the worker's host, as the present session said
+  std::uint64_t next_read_ = 1;
+  std::map<std::uint64_t, std::function<void(Result<LogChunk>)>> reads_;
+};
+
+}  // namespace baton::executor

@@ -1,0 +1,125 @@
+#include "worker/translate.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace baton::executor {
+
+workflow::Resources to_resources(const wire::Capacity& capacity) {
+  return {.cpu_milli = capacity.cpu_milli,
+          .memory_bytes = capacity.memory_bytes,
+          .gpu_milli = std::max<std::int64_t>(capacity.gpu_milli, 0),
+          .custom_milli = capacity.custom_milli};
+}
+
+wire::Capacity to_capacity(const workflow::Resources& resources) {
+  return {.cpu_milli = resources.cpu_milli,
+          .memory_bytes = resources.memory_bytes,
+          .gpu_milli = resources.gpu_milli,
+          .custom_milli = resources.custom_milli};
+}
+
+engine::LogPlace to_place(const wire::LogExtent& extent) {
+  return {.segment = extent.segment, .from = extent.from, .to = extent.to};
+}
+
+wire::LogExtent to_extent(const engine::LogPlace& place) {
+  return {.segment = place.segment, .from = place.from, .to = place.to};
+}
+
+wire::Launch to_wire(engine::Launch launch) {
+  wire::Launch message;
+  message.attempt = launch.attempt;
+  message.label = std::move(launch.label);
+  message.argv = std::move(launch.argv);
+  message.script = std::move(launch.script);
+  message.env.reserve(launch.env.size());
+  for (engine::Launch::Env& entry : launch.env) message.env.emplace_back(std::move(entry.name), std::move(entry.value));
+  message.working_dir = std::move(launch.working_dir);
+  message.outputs = std::move(launch.outputs);
+  message.timeout = launch.timeout;
+  message.grace = launch.grace;
+  message.needs = to_capacity(launch.needs);
+  return message;
+}
+
+wire::Kill to_wire(const engine::Kill& kill) {
+  return {
+      .attempt = kill.attempt,
+      .cause = kill.reason == engine::KillReason::preempted ? wire::ExitCause::preempted : wire::ExitCause::cancelled};
+}
+
+workflow::FailureClass to_failure(const wire::Outcome& outcome) {
+  using workflow::FailureKind;
+  switch (outcome.cause) {
+    case wire::ExitCause::exited:
+      if (outcome.detail == 0) return {};
+      return {.kind = FailureKind::exit, .detail = outcome.detail};
+    case wire::ExitCause::signalled:
+      return {.kind = FailureKind::signal, .detail = outcome.detail};
+    case wire::ExitCause::oom:
+      return {.kind = FailureKind::oom};
+    case wire::ExitCause::timeout:
+      return {.kind = FailureKind::timeout};
+    case wire::ExitCause::spawn_error:
+      return {.kind = FailureKind::spawn_error};
+    case wire::ExitCause::missing_output:
+      return {.kind = FailureKind::missing_output};
+    case wire::ExitCause::cancelled:
+      return {.kind = FailureKind::cancelled};
+    case wire::ExitCause::worker_lost:
+      return {.kind = FailureKind::worker_lost};
+    case wire::ExitCause::preempted:
+      return {.kind = FailureKind::preempted};
+  }
+  return {.kind = FailureKind::worker_lost};  // the wire lets no other value through
+}
+
+engine::AttemptEnded to_ended(WorkerId worker, AttemptId attempt, wire::Outcome outcome) {
+  engine::AttemptEnded ended;
+  ended.worker = worker;
+  ended.attempt = attempt;
+  ended.failure = to_failure(outcome);
+  if (outcome.cause == wire::ExitCause::exited) ended.exit_code = outcome.detail;
+  if (outcome.cause == wire::ExitCause::missing_output) ended.exit_code = 0;
+  ended.message = std::move(outcome.message);
+  ended.outputs = std::move(outcome.outputs);
+  if (outcome.started_at != TimePoint{}) ended.started_at = outcome.started_at;
+  ended.ended_at = outcome.ended_at;
+  ended.log = to_place(outcome.log);
+  ended.user_us = outcome.user_us;
+  ended.system_us = outcome.system_us;
+  ended.max_rss_bytes = outcome.max_rss_bytes;
+  return ended;
+}
+
+std::vector<engine::Event> welcome_events(WorkerId worker, const std::string& name,
+                                          const std::vector<std::string>& labels, bool rebooted,
+                                          wire::Welcome welcome) {
+  std::vector<engine::Event> events;
+  events.reserve(1 + welcome.inventory.size());
+  engine::WorkerUp up;
+  up.worker = worker;
+  up.name = name;
+  up.labels = labels;
+  up.capacity = to_resources(welcome.capacity);
+  up.rebooted = rebooted;
+  up.inventory.reserve(welcome.inventory.size());
+  for (const wire::InventoryEntry& entry : welcome.inventory) {
+    const bool started = entry.phase == wire::AttemptPhase::running ||
+                         (entry.phase == wire::AttemptPhase::exited && entry.outcome.started_at != TimePoint{});
+    up.inventory.push_back({.attempt = entry.attempt, .started = started});
+  }
+  events.emplace_back(std::move(up));
+  for (wire::InventoryEntry& entry : welcome.inventory) {
+    if (entry.phase == wire::AttemptPhase::running) {
+      events.emplace_back(engine::AttemptStarted{
+          .worker = worker, .attempt = entry.attempt, .at = entry.started_at, .log = to_place(entry.log)});
+    } else if (entry.phase == wire::AttemptPhase::exited) {
+      events.emplace_back(to_ended(worker, entry.attempt, std::move(entry.outcome)));
+    }
+  }
+  return events;
+}
+
+}  // namespace baton::executor

@@ -1,0 +1,28 @@
+// Between the engine's words and the wire's.
+#pragma once
+#include <baton/engine/effect.hpp>
+#include <baton/engine/event.hpp>
+#include <baton/wire/messages.hpp>
+
+#include <string>
+#include <vector>
+
+namespace baton::executor {
+
+workflow::Resources to_resources(const wire::Capacity& capacity);
+wire::Capacity to_capacity(const workflow::Resources& resources);
+engine::LogPlace to_place(const wire::LogExtent& extent);
+wire::LogExtent to_extent(const engine::LogPlace& place);
+
+wire::Launch to_wire(engine::Launch launch);
+wire::Kill to_wire(const engine::Kill& kill);
+
+// An outcome's class; none for `exited` with code 0.
+workflow::FailureClass to_failure(const wire::Outcome& outcome);
+engine::AttemptEnded to_ended(WorkerId worker, AttemptId attempt, wire::Outcome outcome);
+
+// WorkerUp, then a start or an end for each inventory entry that has one.
+std::vector<engine::Event> welcome_events(WorkerId worker, const std::string& name,
+                                          const std::vector<std::string>& labels, bool rebooted, wire::Welcome welcome);
+
+}  // namespace baton::executor
