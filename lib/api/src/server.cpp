@@ -1,0 +1,163 @@
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <baton/api/server.hpp>
+#include <baton/base/limits.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+
+#include "session.hpp"
+#include "socket_file.hpp"
+
+namespace baton::api {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr int kAcceptsPerTurn = 64;                                       // then the loop may do something else
+constexpr std::size_t kTurnedAwayAtOnce = 64;                             // beyond the limit; more are just closed
+constexpr auto kRestWithoutDescriptors = std::chrono::milliseconds(200);  // before trying again after EMFILE
+
+Result<Descriptor> take_inherited(int fd) {
+  Descriptor socket(fd);
+  int domain = 0, listening = 0;
+  socklen_t size = sizeof domain;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return fail_errno(errno, "the inherited socket");
+  size = sizeof listening;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+    return fail_errno(errno, "the inherited socket");
+  }
+  if (domain != AF_UNIX || listening == 0) {
+    return fail(ErrorCode::invalid_argument, "the inherited descriptor {} is not a listening Unix socket", fd);
+  }
+  return socket;
+}
+
+class UnixServer final : public Server {
+ public:
+  UnixServer(asio::io_context& io, Backend& backend, const ServerOptions& options, Descriptor listener, SocketFile file)
+      : file_(std::move(file)),
+        listener_(std::make_shared<Listener>(io, listener.release(), options.allowed_uid)),
+        hub_(listener_->hub) {
+    hub_->backend = &backend;
+    hub_->timeouts = options.timeouts;
+    listener_->accept();
+  }
+
+  ~UnixServer() override {
+    listener_->stop();
+    // Closing may destroy a session, which leaves the set: so none may be destroyed while we walk.
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (Session* session : hub_->sessions) {
+      if (auto alive = session->weak_from_this().lock()) sessions.push_back(std::move(alive));
+    }
+    for (const auto& session : sessions) session->close();
+  }
+
+ private:
+  // Lives as long as its pending waits, which may be longer than the server.
+  struct Listener : std::enable_shared_from_this<Listener> {
+    Listener(asio::io_context& loop, int fd, std::uint32_t uid)
+        : io(loop), socket(loop, fd), rest(loop), allowed(uid) {}
+
+    void stop() {
+      stopped = true;
+      error_code ignored;
+      socket.close(ignored);
+      rest.cancel();
+    }
+    void accept();
+    void accept_some();
+    void admit(Descriptor connection);
+
+    asio::io_context& io;
+    asio::posix::stream_descriptor socket;
+    asio::steady_timer rest;
+    std::uint32_t allowed;
+    bool stopped = false;
+    std::shared_ptr<Hub> hub = std::make_shared<Hub>();
+  };
+
+  SocketFile file_;
+  std::shared_ptr<Listener> listener_;
+  std::shared_ptr<Hub> hub_;
+};
+
+void UnixServer::Listener::accept() {
+  socket.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](error_code error) {
+    if (error || self->stopped) return;
+    self->accept_some();
+  });
+}
+
+void UnixServer::Listener::accept_some() try {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    // accept4 by hand: Asio's accept leaves the descriptor open in the programs that the daemon starts.
+    Descriptor connection(::accept4(socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (connection.get() >= 0) {
+      admit(std::move(connection));
+      continue;
+    }
+    if (errno == EAGAIN) break;
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    // Out of descriptors or memory: the connection stays in the queue, and asking again at once would only spin.
+    spdlog::warn("api: accept: {}", std::generic_category().message(errno));
+    rest.expires_after(kRestWithoutDescriptors);
+    rest.async_wait([self = shared_from_this()](error_code error) {
+      if (!error && !self->stopped) self->accept();
+    });
+    return;
+  }
+  accept();
+} catch (const std::exception& exception) {
+  spdlog::error("api: a connection could not be served: {}", exception.what());
+  accept();
+}
+
+void UnixServer::Listener::admit(Descriptor connection) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  const std::size_t open = hub->sessions.size();
+  if (open >= limits::kHttpConnections + kTurnedAwayAtOnce) return;
+  Socket accepted(io, asio::local::stream_protocol(), connection.get());
+  connection.release();
+  const bool welcome = peer.uid == allowed;
+  const auto session = make_session(std::move(accepted), hub, welcome ? Grants::all() : Grants::none());
+  if (!welcome) {
+    spdlog::warn("api: user {} (process {}) was turned away", peer.uid, peer.pid);
+    session->refuse({{ErrorCode::denied, "this daemon serves another user"}, {}}, 403);
+  } else if (open >= limits::kHttpConnections) {
+    session->refuse({{ErrorCode::unavailable, "the daemon has too many connections; try again"}, {}}, 503);
+  } else {
+    session->serve();
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, Backend& backend, ServerOptions options) try {
+  Descriptor listener;
+  SocketFile file;
+  if (options.inherited_fd >= 0) {
+    auto inherited = take_inherited(options.inherited_fd);
+    if (!inherited) return std::unexpected(inherited.error());
+    listener = std::move(*inherited);
+  } else {
+    listener = Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (listener.get() < 0) return fail_errno(errno, "socket");
+    auto bound = SocketFile::bind(listener.get(), options.socket_path);
+    if (!bound) return std::unexpected(bound.error());
+    file = std::move(*bound);
+    if (::listen(listener.get(), SOMAXCONN) != 0) return fail_errno(errno, options.socket_path);
+  }
+  return std::make_unique<UnixServer>(io, backend, options, std::move(listener), std::move(file));
+} catch (const std::exception& exception) {
+  return fail(ErrorCode::internal, "cannot listen on {}: {}", options.socket_path, exception.what());
+}
+
+}  // namespace baton::api

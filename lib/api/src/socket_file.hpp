@@ -1,0 +1,51 @@
+// A listening Unix socket with a name.
+#pragma once
+#include <sys/types.h>
+#include <baton/base/result.hpp>
+
+#include <string>
+#include <utility>
+
+struct sockaddr_un;
+
+namespace baton::api {
+
+// An owned file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// invalid_argument if the path does not fit: Linux allows 107 bytes (unix(7)).
+Result<> fill_address(const std::string& path, sockaddr_un& address);
+
+// The file of a socket that we bound. Removed with this object, unless somebody has put another in its place.
+class SocketFile {
+ public:
+  SocketFile() = default;  // none
+  SocketFile(SocketFile&& other) noexcept { *this = std::move(other); }
+  SocketFile& operator=(SocketFile&& other) noexcept;
+  ~SocketFile();
+
+  // Binds `fd` to `path`, readable for the owner alone from the first moment on. The file of a daemon that is gone is
+  // replaced; conflict if one answers there, or if the file is no socket.
+  static Result<SocketFile> bind(int fd, const std::string& path);
+
+ private:
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+}  // namespace baton::api
