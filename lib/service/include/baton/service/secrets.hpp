@@ -1,0 +1,49 @@
+// Secrets: where their values come from, and how they are kept out of what leaves the daemon.
+#pragma once
+#include <baton/base/result.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace baton::service {
+
+// Exactly one of the two is set.
+struct SecretSource {
+  std::string env;   // a variable of the daemon's environment
+  std::string file;  // absolute path; a final newline is not part of the value
+  bool operator==(const SecretSource&) const = default;
+};
+
+class Secrets {
+ public:
+  explicit Secrets(std::map<std::string, SecretSource> sources = {}) : sources_(std::move(sources)) {}
+  // Read anew each time, so that a rotated secret is used at once. Errors name the secret, never a value.
+  [[nodiscard]] Result<std::string> value(const std::string& name) const;
+  // All values that can be read now and are long enough to be told from ordinary text, longest first.
+  [[nodiscard]] std::vector<std::string> values() const;
+
+ private:
+  std::map<std::string, SecretSource> sources_;
+};
+
+// Replaces secrets in a text that comes in pieces. A value cut in two by a piece's end is found too.
+class Masker {
+ public:
+  static constexpr std::string_view kMask = "***";
+  explicit Masker(std::vector<std::string> values);
+  // What of the text so far cannot be the beginning of a value any more, masked.
+  std::string feed(std::string_view piece);
+  // The rest.
+  std::string finish();
+  [[nodiscard]] bool idle() const { return values_.empty(); }
+
+ private:
+  std::string drain(std::size_t keep);
+  std::vector<std::string> values_;
+  std::size_t longest_ = 0;
+  std::string held_;
+};
+
+}  // namespace baton::service

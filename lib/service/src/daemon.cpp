@@ -1,0 +1,132 @@
+#include <baton/service/daemon.hpp>
+
+#include "daemon_parts.hpp"
+
+#include <baton/service/log.hpp>
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+namespace baton::service {
+namespace {
+
+// For answers that are on their way when the daemon ends.
+constexpr auto kLinger = std::chrono::milliseconds(50);
+
+constexpr int kExitError = 1;
+constexpr int kExitDenied = 6;
+
+}  // namespace
+
+Daemon::Daemon(DaemonOptions options, StartReport& report)
+    : options_(std::move(options)), report_(report), started_at_(clock_.now()) {}
+
+Result<> Daemon::run() {
+  if (Result<> loaded = load(); !loaded) return loaded;
+  if (Result<> opened = open_state(); !opened) return opened;
+  if (Result<> built = build(); !built) return built;
+  watch_signals();
+  post([this] { begin(); });
+  io_.run();
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+void Daemon::post(std::function<void()> completion) { boost::asio::post(io_, std::move(completion)); }
+
+std::shared_ptr<void> Daemon::after(Duration pause, std::function<void()> then) {
+  auto timer = std::make_shared<boost::asio::steady_timer>(io_, pause);
+  // The handler does not own the timer: dropping the token cancels it.
+  timer->async_wait([then = std::move(then), alive = std::weak_ptr(timer)](const boost::system::error_code& cancelled) {
+    if (!cancelled && !alive.expired()) then();
+  });
+  return timer;
+}
+
+// Asio looks at the wall clock again every few minutes, so that a clock that was set is noticed.
+void Daemon::wake_at(std::optional<TimePoint> time) {
+  if (time == wake_time_) return;
+  wake_time_ = time;
+  if (!time) {
+    wake_timer_.cancel();
+    return;
+  }
+  wake_timer_.expires_at(*time);
+  wake_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    wake_time_.reset();
+    scheduler_->wake();
+  });
+}
+
+void Daemon::watch_signals() {
+  end_signals_.add(SIGINT);
+  end_signals_.add(SIGTERM);
+  end_signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
+    if (cancelled) return;
+    spdlog::info("ending on signal {}; tasks go on", signal);
+    stop();
+  });
+  reload_signal_.add(SIGHUP);
+  reload_signal_.async_wait([this](const boost::system::error_code& cancelled, int) {
+    if (!cancelled) reload();
+  });
+}
+
+void Daemon::reload() {
+  reload_signal_.async_wait([this](const boost::system::error_code& cancelled, int) {
+    if (!cancelled) reload();
+  });
+  Result<Config> config = load_config(options_.locations.config, options_.locations.config_named);
+  if (!config) {
+    spdlog::error("the configuration stays as it was: {}", config.error().message);
+    return;
+  }
+  if (config->workers != config_.workers) spdlog::warn("workers changed: that takes effect with the next start");
+  if (config->log_json != config_.log_json) spdlog::warn("log.format changed: that takes effect with the next start");
+  config->workers = config_.workers;
+  config_ = std::move(*config);
+  secrets_ = Secrets(config_.secrets);
+  if (!options_.log_level) set_log_level(config_.log_level);
+  std::vector<engine::Event> events;
+  events.emplace_back(engine::PoolsChanged{.pools = config_.pools});
+  scheduler_->enqueue(std::move(events));
+  spdlog::info("configuration reloaded");
+}
+
+void Daemon::stop() {
+  if (std::exchange(stopping_, true)) return;
+  linger_timer_.expires_after(kLinger);
+  linger_timer_.async_wait([this](const boost::system::error_code&) {
+    scheduler_->stop();
+    server_.reset();
+    io_.stop();
+  });
+}
+
+void Daemon::stop_with(Error error) {
+  if (!error_) error_ = std::move(error);
+  stop();
+}
+
+int run_daemon(DaemonOptions options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  StartReport report(options.ready_fd);
+  Result<> result;
+  try {
+    result = Daemon(std::move(options), report).run();
+  } catch (const std::exception& error) {
+    result = fail(ErrorCode::internal, "internal error: {}", error.what());
+  }
+  if (result) return 0;
+  report.failed(result.error().message);
+  fmt::print(stderr, "error: {}\n", result.error().message);
+  return result.error().code == ErrorCode::denied ? kExitDenied : kExitError;
+}
+
+}  // namespace baton::service

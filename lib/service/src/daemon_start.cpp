@@ -1,0 +1,229 @@
+// How the daemon comes up: nothing is served and no worker is called before everything that was is remembered.
+#include "daemon_parts.hpp"
+
+#include <baton/executor/worker_executor.hpp>
+#include <baton/service/log.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+namespace baton::service {
+namespace {
+
+std::string find_worker_program() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const std::string beside = (self.parent_path() / "baton-worker").string();
+    if (::access(beside.c_str(), X_OK) == 0) return beside;
+  }
+  return "baton-worker";
+}
+
+// systemd's socket activation (sd_listen_fds(3)): the first descriptor it passes is 3.
+int inherited_socket() {
+  const char* pid = std::getenv("LISTEN_PID");
+  const char* count = std::getenv("LISTEN_FDS");
+  constexpr int kFirst = 3;
+  const bool ours = pid != nullptr && count != nullptr && std::strtol(pid, nullptr, 10) == ::getpid() &&
+                    std::strtol(count, nullptr, 10) >= 1;
+  ::unsetenv("LISTEN_PID");
+  ::unsetenv("LISTEN_FDS");
+  ::unsetenv("LISTEN_FDNAMES");
+  if (!ours || ::fcntl(kFirst, F_SETFD, FD_CLOEXEC) != 0) return -1;
+  return kFirst;
+}
+
+// The socket's folder is private: that is what keeps others out between bind and chmod.
+Result<> make_socket_folder(const std::string& socket) {
+  const std::filesystem::path folder = std::filesystem::path(socket).parent_path();
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return {};
+  std::filesystem::create_directories(folder.parent_path(), error);
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, folder.string());
+  return {};
+}
+
+}  // namespace
+
+Result<> Daemon::load() {
+  Result<Config> config = load_config(options_.locations.config, options_.locations.config_named);
+  if (!config) return std::unexpected(config.error());
+  config_ = std::move(*config);
+  secrets_ = Secrets(config_.secrets);
+  start_log(options_.log_level.value_or(config_.log_level), options_.log_json.value_or(config_.log_json));
+  return {};
+}
+
+Result<> Daemon::open_state() {
+  Result<StateDir> claimed = StateDir::claim(options_.locations.state_dir);
+  if (!claimed) return std::unexpected(claimed.error());
+  state_dir_.emplace(std::move(*claimed));
+  for (const std::string& warning : state_dir_->warnings()) spdlog::warn("{}", warning);
+  Result<std::unique_ptr<store::Store>> opened =
+      store::Store::open({.path = state_dir_->database(),
+                          .post = [this](std::function<void()> completion) { post(std::move(completion)); }});
+  if (!opened) return std::unexpected(opened.error());
+  store_ = std::move(*opened);
+  Result<store::Recovered> recovered = store_->recover();
+  if (!recovered) return std::unexpected(recovered.error());
+  recovered_ = std::move(*recovered);
+  for (const auto& run : recovered_.quarantined) {
+    spdlog::error("run {} is left alone, its stored state makes no sense: {}", run.run, run.why);
+  }
+  return make_socket_folder(options_.locations.socket);
+}
+
+std::vector<executor::LinkOptions> Daemon::make_links() {
+  const std::string program = options_.worker_program.empty() ? find_worker_program() : options_.worker_program;
+  std::vector<executor::LinkOptions> links;
+  for (const WorkerConfig& worker : config_.workers) {
+    executor::LinkOptions link;
+    link.id = WorkerId(static_cast<std::uint32_t>(links.size()));
+    link.name = worker.name;
+    link.labels = worker.labels;
+    link.capacity = {.cpu_milli = worker.cpu_milli,
+                     .memory_bytes = worker.memory_bytes,
+                     .gpu_milli = worker.gpu_milli == 0 ? wire::Capacity::kNone : worker.gpu_milli.value_or(0),
+                     .custom_milli = worker.custom_milli};
+    link.dial = [argv = std::vector<std::string>{program, "attach", "--dir", state_dir_->worker_dir(worker.name)}] {
+      return executor::spawn_link(argv);
+    };
+    link.boot_file = state_dir_->boot_file(worker.name);
+    links.push_back(std::move(link));
+  }
+  return links;
+}
+
+Result<> Daemon::build() {
+  for (const WorkerConfig& worker : config_.workers) {
+    if (Result<> made = state_dir_->make_worker_dir(worker.name); !made) return made;
+  }
+  background_ = std::make_unique<Background>();
+  run_ids_ = std::make_unique<RunIds>([random = std::make_shared<std::random_device>()] { return (*random)(); });
+  executor_ = executor::make_worker_executor(
+      io_, {.daemon_id = recovered_.state_id, .incarnation = recovered_.incarnation, .links = make_links()},
+      [this](std::vector<engine::Event> events) { scheduler_->enqueue(std::move(events)); });
+  SchedulerPorts ports;
+  ports.store = store_.get();
+  ports.executor = executor_.get();
+  ports.clock = &clock_;
+  ports.post = [this](std::function<void()> completion) { post(std::move(completion)); };
+  ports.wake_at = [this](std::optional<TimePoint> time) { wake_at(time); };
+  ports.secret = [this](const std::string& name) { return secrets_.value(name); };
+  ports.run_created = [this](const engine::RunCreated& run) { feed_->add_child(run.id, run.parent_id); };
+  ports.publish = [this](std::vector<views::EventView> events) { feed_->publish(std::move(events)); };
+  ports.fatal = [this](Error error) {
+    spdlog::critical("the state cannot be written any more, ending; tasks go on: {}", error.message);
+    stop_with(std::move(error));
+  };
+  scheduler_ = std::make_unique<Scheduler>(engine::Engine(recovered_.counters), std::move(ports));
+  return {};
+}
+
+void Daemon::begin() {
+  using Events = std::vector<views::EventView>;
+  store_->ask<Events>([](store::Queries& queries) { return queries.events(std::nullopt, 0, 1, 1); },
+                      [this](Result<Events> last) {
+                        if (!last) return stop_with(std::move(last.error()));
+                        feed_ = std::make_unique<EventFeed>(last->empty() ? 0 : last->back().seq);
+                        restored_.emplace_back(engine::PoolsChanged{.pools = config_.pools});
+                        restore_next();
+                      });
+}
+
+void Daemon::restore_next() {
+  if (stopping_) return;
+  if (next_restored_ == recovered_.runs.size()) return serve();
+  const engine::RunCreated& run = recovered_.runs[next_restored_].created;
+  if (run.parent && left_out_.contains(run.parent->run)) {
+    return on_restored(fail(ErrorCode::corrupt, "its parent {} is left alone", run.parent_id));
+  }
+  if (auto workflow = workflows_.find(run.bundle_hash, run.used_path)) return on_restored(std::move(workflow));
+  store_->ask<std::string>(
+      [hash = run.bundle_hash](store::Queries& queries) { return queries.bundle(hash); },
+      [this, path = run.used_path](Result<std::string> contents) {
+        if (!contents) return on_restored(std::unexpected(contents.error()));
+        background_->run([this, path, contents = std::move(*contents)] {
+          auto workflow = parse_stored(contents, path);
+          post([this, workflow = std::move(workflow)]() mutable { on_restored(std::move(workflow)); });
+        });
+      });
+}
+
+void Daemon::on_restored(Result<std::shared_ptr<const workflow::WorkflowSpec>> workflow) {
+  engine::RunSnapshot& snapshot = recovered_.runs[next_restored_++];
+  if (!workflow) {
+    left_out_.insert(snapshot.created.run);
+    spdlog::error("run {} is left alone: {}", snapshot.created.id, workflow.error().message);
+  } else {
+    workflows_.insert(snapshot.created.bundle_hash, snapshot.created.used_path, *workflow);
+    feed_->add_child(snapshot.created.id, snapshot.created.parent_id);
+    restored_.emplace_back(engine::RunRestored{.snapshot = std::move(snapshot), .workflow = std::move(*workflow)});
+  }
+  // Not from inside this call: thousands of runs of one workflow would become as many nested calls.
+  post([this] { restore_next(); });
+}
+
+void Daemon::serve() {
+  const std::size_t runs = restored_.size() - 1;
+  scheduler_->enqueue(std::exchange(restored_, {}));
+  recovered_.runs.clear();
+  left_out_.clear();
+  scheduler_->after_commits([this, runs] {
+    backend_ = make_backend(backend_ports());
+    Result<std::unique_ptr<api::Server>> server = api::Server::listen(
+        io_, *backend_,
+        {.socket_path = options_.locations.socket, .allowed_uid = ::geteuid(), .inherited_fd = inherited_socket()});
+    if (!server) return stop_with(std::move(server.error()));
+    server_ = std::move(*server);
+    executor_->start();
+    spdlog::info("batond {} serves {} (state {}, start {}, {} runs under way)", BATON_VERSION,
+                 options_.locations.socket, state_dir_->path(), recovered_.incarnation, runs);
+    report_.ready();
+  });
+}
+
+BackendPorts Daemon::backend_ports() {
+  BackendPorts ports;
+  ports.store = store_.get();
+  ports.executor = executor_.get();
+  ports.scheduler = scheduler_.get();
+  ports.feed = feed_.get();
+  ports.background = background_.get();
+  ports.workflows = &workflows_;
+  ports.run_ids = run_ids_.get();
+  ports.secrets = &secrets_;
+  ports.clock = &clock_;
+  ports.post = [this](std::function<void()> completion) { post(std::move(completion)); };
+  ports.after = [this](Duration pause, std::function<void()> then) { return after(pause, std::move(then)); };
+  ports.shut_down = [this] {
+    spdlog::info("ending on request; tasks go on");
+    stop();
+  };
+  ports.state_dir = state_dir_->path();
+  ports.database = state_dir_->database();
+  std::error_code error;
+  const bool has_config = std::filesystem::exists(options_.locations.config, error);
+  ports.info.version = BATON_VERSION;
+  ports.info.pid = static_cast<std::uint64_t>(::getpid());
+  ports.info.uid = ::geteuid();
+  ports.info.started_at = started_at_;
+  ports.info.state_dir = state_dir_->path();
+  ports.info.socket = options_.locations.socket;
+  ports.info.state_id = recovered_.state_id;
+  ports.info.config = has_config ? options_.locations.config : "";
+  ports.info.incarnation = recovered_.incarnation;
+  return ports;
+}
+
+}  // namespace baton::service

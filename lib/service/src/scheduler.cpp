@@ -1,0 +1,192 @@
+#include <baton/service/scheduler.hpp>
+
+#include <baton/base/limits.hpp>
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+namespace baton::service {
+namespace {
+
+// One batch is on its way to the disk while the next one is queued behind it; more would only make batches smaller.
+constexpr std::size_t kCommitsInFlight = 2;
+constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
+constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
+
+template <class T>
+concept Request = requires(T& request) { request.token; };
+
+}  // namespace
+
+Scheduler::Scheduler(engine::Engine engine, SchedulerPorts ports)
+    : engine_(std::move(engine)), ports_(std::move(ports)) {}
+
+void Scheduler::enqueue(std::vector<engine::Event> events) {
+  if (stopped_) return;
+  for (engine::Event& event : events) {
+    if (auto* ended = std::get_if<engine::AttemptEnded>(&event); ended != nullptr && !without_secret_.empty()) {
+      const auto found = without_secret_.find(ended->attempt);
+      if (found != without_secret_.end()) {
+        if (ended->failure.kind == workflow::FailureKind::cancelled && !ended->started_at) {
+          ended->failure = {.kind = workflow::FailureKind::spawn_error, .detail = 0};
+          ended->message = std::move(found->second);
+        }
+        without_secret_.erase(found);
+      }
+    }
+    events_.push_back(std::move(event));
+  }
+  throttle();
+  plan_turn();
+}
+
+void Scheduler::request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before,
+                        std::optional<store::Batch::Bundle> bundle) {
+  if (stopped_ || events_.size() >= limits::kEventQueue) {
+    Error error{stopped_ ? ErrorCode::unavailable : ErrorCode::limit,
+                stopped_ ? "the daemon is ending" : "the daemon has too much to do, try again"};
+    ports_.post([answer = std::move(answer), error = std::move(error)] { answer(std::unexpected(error)); });
+    return;
+  }
+  const std::uint64_t token = next_token_++;
+  std::visit(
+      [token](auto& event) {
+        if constexpr (Request<std::remove_reference_t<decltype(event)>>) event.token = token;
+      },
+      request);
+  answers_.emplace(token, std::move(answer));
+  std::ranges::move(before, std::back_inserter(events_));
+  events_.push_back(std::move(request));
+  if (bundle) bundles_.push_back(std::move(*bundle));
+  plan_turn();
+}
+
+void Scheduler::after_commits(std::function<void()> then) {
+  then_.push_back(std::move(then));
+  plan_turn();
+}
+
+void Scheduler::wake() { plan_turn(); }
+
+void Scheduler::stop() { stopped_ = true; }
+
+void Scheduler::plan_turn() {
+  if (turn_planned_ || stopped_) return;
+  turn_planned_ = true;
+  ports_.post([this] {
+    turn_planned_ = false;
+    turn();
+  });
+}
+
+// A worker that talks faster than the disk commits has to wait.
+void Scheduler::throttle() {
+  const bool pause = paused_ ? events_.size() > kResumeAt : events_.size() > kPauseAt;
+  if (pause == paused_) return;
+  paused_ = pause;
+  ports_.executor->pause(pause);
+}
+
+void Scheduler::turn() {
+  if (stopped_ || commits_in_flight_ >= kCommitsInFlight) return;  // on_commit plans the next one
+
+  std::vector<engine::Event> events = std::exchange(events_, {});
+  Held held;
+  held.then = std::exchange(then_, {});
+  for (const engine::Event& event : events) {
+    if (const auto* up = std::get_if<engine::WorkerUp>(&event)) held.workers_up.push_back(up->worker);
+  }
+  const TimePoint now = ports_.clock->now();
+  engine::Step step = engine_.apply(events, now);
+  held.effects = std::move(step.effects);
+  for (const engine::Record& record : step.records) {
+    if (const auto* created = std::get_if<engine::RunCreated>(&record)) ports_.run_created(*created);
+  }
+
+  if (step.records.empty() && bundles_.empty()) {
+    held.committed = true;
+    held_.push_back(std::move(held));
+    release();
+  } else {
+    held_.push_back(std::move(held));
+    ++commits_in_flight_;
+    ports_.store->commit({.records = std::move(step.records), .bundles = std::exchange(bundles_, {}), .now = now},
+                         [this](Result<store::Committed> committed) { on_commit(std::move(committed)); });
+  }
+  throttle();
+  ports_.wake_at(engine_.next_wakeup());
+}
+
+void Scheduler::on_commit(Result<store::Committed> committed) {
+  if (stopped_) return;
+  --commits_in_flight_;
+  if (!committed) return fail_stop(std::move(committed.error()));
+  const auto done = std::ranges::find(held_, false, &Held::committed);
+  done->committed = true;
+  if (!committed->events.empty()) ports_.publish(std::move(committed->events));
+  release();
+  plan_turn();
+}
+
+void Scheduler::release() {
+  while (!held_.empty() && held_.front().committed && !stopped_) {
+    Held held = std::move(held_.front());
+    held_.pop_front();
+    perform(std::move(held));
+  }
+}
+
+void Scheduler::perform(Held held) {
+  for (const WorkerId worker : held.workers_up) ports_.executor->remember_boot(worker);
+  for (engine::Effect& effect : held.effects) {
+    std::visit(
+        [this](auto& what) {
+          using T = std::remove_reference_t<decltype(what)>;
+          if constexpr (std::is_same_v<T, engine::Kill>) {
+            ports_.executor->kill(what);
+          } else if constexpr (std::is_same_v<T, engine::Forget>) {
+            ports_.executor->forget(what);
+          } else {
+            perform(std::move(what));
+          }
+        },
+        effect);
+  }
+  for (const auto& then : held.then) then();
+}
+
+void Scheduler::perform(engine::Launch launch) {
+  for (engine::Launch::Env& entry : launch.env) {
+    if (!entry.is_secret) continue;
+    Result<std::string> value = ports_.secret(entry.value);
+    if (!value) return refuse_without_secret(launch.attempt, launch.worker, std::move(value.error().message));
+    entry.value = std::move(*value);
+    entry.is_secret = false;
+  }
+  ports_.executor->launch(std::move(launch));
+}
+
+// The worker is told never to start it, and its answer becomes a spawn_error. Had it been started by an earlier, equal
+// launch, then it is ended: either way there is one truth, the worker's.
+void Scheduler::refuse_without_secret(AttemptId attempt, WorkerId worker, std::string why) {
+  without_secret_.insert_or_assign(attempt, std::move(why));
+  ports_.executor->kill({.worker = worker, .attempt = attempt, .reason = engine::KillReason::cancelled});
+}
+
+void Scheduler::perform(engine::Reply reply) {
+  const auto found = answers_.find(reply.token);
+  if (found == answers_.end()) return;
+  const OnAnswer answer = std::move(found->second);
+  answers_.erase(found);
+  answer(std::move(reply.result));
+}
+
+void Scheduler::fail_stop(Error error) {
+  stopped_ = true;
+  held_.clear();
+  for (auto& [token, answer] : std::exchange(answers_, {})) answer(std::unexpected(error));
+  ports_.fatal(std::move(error));
+}
+
+}  // namespace baton::service

@@ -1,0 +1,162 @@
+#include <baton/service/state_dir.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+namespace baton::service {
+namespace {
+
+// Not in linux/magic.h; from the kernel's fs/ sources.
+constexpr std::int64_t kCifsMagic = 0xFF534D42;
+constexpr std::int64_t kSmb2Magic = 0xFE534D42;
+constexpr std::int64_t kFuseMagic = 0x65735546;
+constexpr std::int64_t kLustreMagic = 0x0BD00BD0;
+constexpr std::int64_t kGpfsMagic = 0x47504653;
+constexpr std::int64_t kBeegfsMagic = 0x19830326;
+constexpr std::int64_t kVirtiofsMagic = 0x6a656a63;
+
+Result<> make_folder(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  std::filesystem::create_directories(parent, error);
+  if (error) return fail_errno(error.value(), parent.string());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, path);
+  return {};
+}
+
+Result<> check_owner(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, path);
+  if (!S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid_argument, "{} is not a directory", path);
+  if (info.st_uid != ::geteuid()) {
+    return fail(ErrorCode::denied, "{} belongs to uid {}, not to uid {}", path, info.st_uid, ::geteuid());
+  }
+  // Others must not reach the socket or the logs, whoever made the folder.
+  if ((info.st_mode & 077) != 0 && ::chmod(path.c_str(), 0700) != 0) return fail_errno(errno, path);
+  return {};
+}
+
+Result<int> take_lock(const std::string& dir) {
+  const std::string path = dir + "/batond.lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return fail_errno(errno, path);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    char text[32] = {};
+    const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+    ::close(fd);
+    if (error != EWOULDBLOCK) return fail_errno(error, path);
+    const long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
+    return fail(ErrorCode::conflict, "another batond (pid {}) uses {}", pid, dir);
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    const int error = errno;
+    ::close(fd);
+    return fail_errno(error, path);
+  }
+  return fd;
+}
+
+}  // namespace
+
+FileSystem classify_file_system(std::int64_t statfs_magic) {
+  using enum FileSystemKind;
+  switch (statfs_magic & 0xFFFFFFFF) {
+    case NFS_SUPER_MAGIC:
+      return {network, "nfs"};
+    case SMB_SUPER_MAGIC:
+    case kCifsMagic:
+    case kSmb2Magic:
+      return {network, "smb"};
+    case AFS_SUPER_MAGIC:
+    case AFS_FS_MAGIC:
+      return {network, "afs"};
+    case CODA_SUPER_MAGIC:
+      return {network, "coda"};
+    case CEPH_SUPER_MAGIC:
+      return {network, "ceph"};
+    case NCP_SUPER_MAGIC:
+      return {network, "ncp"};
+    case kLustreMagic:
+      return {network, "lustre"};
+    case kGpfsMagic:
+      return {network, "gpfs"};
+    case kBeegfsMagic:
+      return {network, "beegfs"};
+    // What is behind these cannot be told from here: often a folder of the virtual machine's host.
+    case V9FS_MAGIC:
+      return {doubtful, "9p"};
+    case kVirtiofsMagic:
+      return {doubtful, "virtiofs"};
+    case kFuseMagic:
+      return {doubtful, "fuse"};
+    default:
+      return {local, ""};
+  }
+}
+
+Result<FileSystem> file_system_of(const std::string& path) {
+  struct statfs info{};
+  if (::statfs(path.c_str(), &info) != 0) return fail_errno(errno, path);
+  return classify_file_system(static_cast<std::int64_t>(info.f_type));
+}
+
+Result<std::uint64_t> free_bytes(const std::string& path) {
+  struct statvfs info{};
+  if (::statvfs(path.c_str(), &info) != 0) return fail_errno(errno, path);
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+Result<StateDir> StateDir::claim(const std::string& path) {
+  if (Result<> made = make_folder(path); !made) return std::unexpected(made.error());
+  if (Result<> owned = check_owner(path); !owned) return std::unexpected(owned.error());
+  const Result<FileSystem> system = file_system_of(path);
+  if (!system) return std::unexpected(system.error());
+  if (system->kind == FileSystemKind::network) {
+    return fail(ErrorCode::invalid_argument,
+                "{} is on a network file system ({}), where two hosts could write it at once; use a local disk", path,
+                system->name);
+  }
+  const Result<int> lock = take_lock(path);
+  if (!lock) return std::unexpected(lock.error());
+  StateDir dir(path, *lock);
+  if (system->kind == FileSystemKind::doubtful) {
+    dir.warnings_.push_back(fmt::format("{} is on {}: make sure that no other host uses it", path, system->name));
+  }
+  return dir;
+}
+
+StateDir::StateDir(StateDir&& other) noexcept
+    : path_(std::move(other.path_)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)),
+      warnings_(std::move(other.warnings_)) {}
+
+StateDir& StateDir::operator=(StateDir&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(lock_fd_, other.lock_fd_);
+  std::swap(warnings_, other.warnings_);
+  return *this;
+}
+
+StateDir::~StateDir() {
+  if (lock_fd_ >= 0) ::close(lock_fd_);
+}
+
+Result<> StateDir::make_worker_dir(const std::string& worker) const {
+  if (Result<> parent = make_folder(path_ + "/workers"); !parent) return parent;
+  return make_folder(worker_dir(worker));
+}
+
+}  // namespace baton::service

@@ -1,0 +1,165 @@
+#include "backend_parts.hpp"
+
+#include <baton/base/quantity.hpp>
+#include <baton/base/text.hpp>
+#include <baton/service/state_dir.hpp>
+
+#include <utility>
+
+namespace baton::service {
+namespace {
+
+constexpr std::size_t kLabels = 64;
+constexpr std::size_t kLabelBytes = 256;
+
+Result<> check_request(const api::SubmitRequest& request) {
+  if (!request.files.contains(request.entry)) {
+    return fail(ErrorCode::invalid_argument, "the request's files do not contain its entry");
+  }
+  if (!request.working_dir.starts_with('/') || request.working_dir.find('\0') != std::string::npos) {
+    return fail(ErrorCode::invalid_argument, "working_dir must be an absolute path");
+  }
+  if (!request.request_key.empty() && !is_id(request.request_key)) {
+    return fail(ErrorCode::invalid_argument, "the Idempotency-Key must match [A-Za-z0-9_.-]{{1,64}}");
+  }
+  if (!request.params.is_object()) return fail(ErrorCode::invalid_argument, "params must be an object");
+  if (request.labels.size() > kLabels) return fail(ErrorCode::limit, "a run has at most {} labels", kLabels);
+  for (const auto& [name, value] : request.labels) {
+    if (!is_name(name) || value.size() > kLabelBytes) {
+      return fail(ErrorCode::invalid_argument, "label `{}` is not valid", escape_control(name));
+    }
+  }
+  return {};
+}
+
+template <class T>
+std::unexpected<api::Problem> problem(const Result<T>& result) {
+  return std::unexpected(api::Problem{.error = result.error(), .diagnostics = {}});
+}
+
+std::unexpected<api::Problem> problem(Error error) {
+  return std::unexpected(api::Problem{.error = std::move(error), .diagnostics = {}});
+}
+
+}  // namespace
+
+Result<> check_space(const std::string& state_dir) {
+  const Result<std::uint64_t> free = free_bytes(state_dir);
+  if (!free) return std::unexpected(free.error());
+  if (*free >= kReservedBytes) return {};
+  return fail(ErrorCode::disk_full, "only {} are left on the disk of {}; new runs need {}",
+              format_bytes(static_cast<std::int64_t>(*free)), state_dir,
+              format_bytes(static_cast<std::int64_t>(kReservedBytes)));
+}
+
+struct Submissions::Job {
+  api::SubmitRequest request;
+  workflow::Bundle files;
+  api::Done<views::RunView> done;
+  Result<store::Batch::Bundle> bundle;
+  workflow::ParseResult parsed;
+};
+
+void Submissions::submit(api::SubmitRequest request, api::Done<views::RunView> done) {
+  auto job = std::make_shared<Job>();
+  job->done = std::move(done);
+  const std::string key = request.request_key;
+  Result<> checked = check_request(request);
+  if (!checked) {
+    ports_.post([this, job, checked] { finish(job, problem(checked)); });
+    return;
+  }
+  job->files = {.entry = request.entry, .files = std::exchange(request.files, {})};
+  job->request = std::move(request);
+  if (key.empty()) return encode(std::move(job));
+  const auto [waiting, first] = keys_.try_emplace(key);
+  if (!first) {
+    waiting->second.push_back(std::move(job->done));
+    return;
+  }
+  look_up_key(std::move(job));
+}
+
+void Submissions::look_up_key(std::shared_ptr<Job> job) {
+  ports_.store->ask<std::optional<views::RunView>>(
+      [key = job->request.request_key](store::Queries& queries) { return queries.by_request_key(key); },
+      [this, job](Result<std::optional<views::RunView>> found) {
+        if (!found) return finish(job, problem(found));
+        if (*found) return finish(job, std::move(**found));
+        encode(job);
+      });
+}
+
+// The hash first: a workflow that is in use already needs no parsing.
+void Submissions::encode(std::shared_ptr<Job> job) {
+  if (Result<> space = check_space(ports_.state_dir); !space) {
+    ports_.post([this, job, space] { finish(job, problem(space)); });
+    return;
+  }
+  const bool taken = ports_.background->run([this, job] {
+    job->bundle = encode_bundle(job->files);
+    ports_.post([this, job] {
+      if (!job->bundle) return finish(job, problem(job->bundle));
+      if (auto workflow = ports_.workflows->find(job->bundle->hash, "")) {
+        job->parsed.workflow = std::move(workflow);
+        return decide(job);
+      }
+      parse(job);
+    });
+  });
+  if (!taken) {
+    ports_.post([this, job] {
+      finish(job, problem(Error{ErrorCode::limit, "too many workflows are waiting to be read, try again"}));
+    });
+  }
+}
+
+void Submissions::parse(std::shared_ptr<Job> job) {
+  const bool taken = ports_.background->run([this, job] {
+    job->parsed = workflow::parse_bundle(job->files);
+    ports_.post([this, job] { decide(job); });
+  });
+  if (!taken) finish(job, problem(Error{ErrorCode::limit, "too many workflows are waiting to be read, try again"}));
+}
+
+void Submissions::decide(std::shared_ptr<Job> job) {
+  if (!job->parsed.workflow) {
+    return finish(job, std::unexpected(api::Problem{.error = {ErrorCode::invalid_workflow, "the workflow is not valid"},
+                                                    .diagnostics = std::move(job->parsed.diagnostics)}));
+  }
+  ports_.workflows->insert(job->bundle->hash, "", job->parsed.workflow);
+  Result<Value> params = workflow::bind_params(*job->parsed.workflow, job->request.params);
+  if (!params) return finish(job, problem(params));
+
+  engine::SubmitRun event;
+  event.id = ports_.run_ids->next(ports_.clock->now());
+  event.request_key = job->request.request_key;
+  event.workflow = job->parsed.workflow;
+  event.bundle_hash = job->bundle->hash;
+  event.working_dir = job->request.working_dir;
+  event.params = std::move(*params);
+  event.labels = job->request.labels;
+  event.priority = job->request.priority;
+  ports_.scheduler->request(
+      std::move(event),
+      [this, job](RequestAnswer answer) {
+        if (!answer) return finish(job, problem(answer));
+        const auto& accepted = std::get<engine::Reply::RunAccepted>(*answer);
+        ports_.store->ask<views::RunView>(
+            [run = accepted.run](store::Queries& queries) { return queries.run(run); },
+            [this, job](Result<views::RunView> view) { finish(job, to_answer(std::move(view))); });
+      },
+      {}, std::move(*job->bundle));
+}
+
+void Submissions::finish(const std::shared_ptr<Job>& job, api::Answer<views::RunView> answer) {
+  std::vector<api::Done<views::RunView>> others;
+  if (const auto waiting = keys_.find(job->request.request_key); waiting != keys_.end()) {
+    others = std::move(waiting->second);
+    keys_.erase(waiting);
+  }
+  for (const auto& other : others) other(answer);
+  job->done(std::move(answer));
+}
+
+}  // namespace baton::service

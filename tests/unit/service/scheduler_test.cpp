@@ -1,0 +1,272 @@
+#include <baton/base/limits.hpp>
+#include <baton/service/scheduler.hpp>
+
+#include "catch.hpp"
+#include "fakes.hpp"
+
+using namespace baton;
+using namespace baton::service;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::shared_ptr<const workflow::WorkflowSpec> parse(std::string_view text) {
+  auto parsed = workflow::parse_workflow("t.yaml", text);
+  for (const auto& diagnostic : parsed.diagnostics) UNSCOPED_INFO(render(diagnostic, text));
+  REQUIRE(parsed.workflow);
+  return parsed.workflow;
+}
+
+struct Fixture {
+  Fixture() {
+    SchedulerPorts ports;
+    ports.store = &store;
+    ports.executor = &executor;
+    ports.clock = &clock;
+    ports.post = loop.poster();
+    ports.wake_at = [this](std::optional<TimePoint> time) { wake = time; };
+    ports.secret = [this](const std::string& name) -> Result<std::string> {
+      const auto found = secrets.find(name);
+      if (found == secrets.end()) return fail(ErrorCode::not_found, "secret {} is not configured", name);
+      return found->second;
+    };
+    ports.run_created = [this](const engine::RunCreated& run) { created.push_back(run.id); };
+    ports.publish = [this](std::vector<views::EventView> events) { published += events.size(); };
+    ports.fatal = [this](Error error) { fatal.push_back(std::move(error)); };
+    scheduler = std::make_unique<Scheduler>(engine::Engine(), std::move(ports));
+  }
+
+  void submit(const std::string& id, std::string_view text = "tasks: {a: {run: 'true'}}\n") {
+    engine::SubmitRun event;
+    event.id = id;
+    event.workflow = parse(text);
+    event.bundle_hash = "h";
+    event.working_dir = "/";
+    scheduler->request(
+        std::move(event),
+        [this, id](RequestAnswer answer) {
+          executor.calls.push_back((answer ? "accepted " : "refused ") + id);
+          if (!answer) errors.push_back(answer.error());
+        },
+        {}, store::Batch::Bundle{"h", "{}"});
+  }
+  void worker_up(std::uint32_t slots = 4) {
+    engine::WorkerUp up;
+    up.worker = WorkerId(0);
+    up.name = "w";
+    up.capacity.cpu_milli = slots * 1000;
+    up.capacity.memory_bytes = 1 << 30;
+    std::vector<engine::Event> events;
+    events.emplace_back(std::move(up));
+    scheduler->enqueue(std::move(events));
+  }
+  // Until everything that is decided is committed.
+  void settle() {
+    loop.run();
+    while (store.queued() > 0) {
+      store.finish();
+      loop.run();
+    }
+  }
+  std::vector<std::string> take_calls() { return std::exchange(executor.calls, {}); }
+
+  TestLoop loop;
+  TestClock clock;
+  FakeStore store{loop};
+  FakeExecutor executor{loop};
+  std::map<std::string, std::string> secrets;
+  std::vector<std::string> created;
+  std::vector<Error> errors, fatal;
+  std::optional<TimePoint> wake;
+  std::size_t published = 0;
+  std::unique_ptr<Scheduler> scheduler;
+};
+
+using Calls = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("Nothing is answered or started before its commit") {
+  Fixture f;
+  f.worker_up();
+  f.settle();
+  CHECK(f.take_calls() == Calls{"boot 0"});
+  f.submit("r1");
+  f.loop.run();
+  REQUIRE(f.store.queued() == 1);
+  CHECK(f.store.batches.back().bundles.size() == 1);
+  CHECK(f.take_calls().empty());
+  CHECK(f.created == Calls{"r1"});
+  f.store.finish(store::Committed{.events = std::vector<views::EventView>(2)});
+  f.loop.run();
+  CHECK(f.published == 2);
+  const Calls calls = f.take_calls();
+  CHECK(std::ranges::count(calls, "accepted r1") == 1);
+  CHECK(std::ranges::count(calls, "launch r1/a/1") == 1);
+}
+
+TEST_CASE("A worker's boot is remembered before anything is launched there") {
+  Fixture f;
+  f.submit("r1");
+  f.settle();
+  f.take_calls();
+  f.worker_up();
+  f.settle();
+  const Calls calls = f.take_calls();
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0] == "boot 0");
+  CHECK(calls[1] == "launch r1/a/1");
+}
+
+TEST_CASE("While commits are under way events gather into one batch") {
+  Fixture f;
+  for (int i = 0; i < 10; ++i) {
+    f.submit("r" + std::to_string(i));
+    f.loop.run();
+  }
+  CHECK(f.store.batches.size() == 2);
+  f.settle();
+  CHECK(f.store.batches.size() == 3);
+  CHECK(f.take_calls().size() == 10);
+}
+
+TEST_CASE("Effects without records wait for the commits before them") {
+  Fixture f;
+  f.submit("r1");
+  f.loop.run();
+  f.scheduler->request(engine::CancelRun{.token = 0, .run = RunKey(99), .reason = ""},
+                       [&](RequestAnswer answer) { f.executor.calls.push_back(answer ? "done" : "not found"); });
+  f.loop.run();
+  CHECK(f.take_calls().empty());
+  f.settle();
+  CHECK(f.take_calls() == Calls{"accepted r1", "not found"});
+}
+
+TEST_CASE("After a failed commit nothing is done and nothing more is committed") {
+  Fixture f;
+  f.worker_up();
+  f.settle();
+  f.take_calls();
+  f.submit("r1");
+  f.loop.run();
+  f.submit("r2");
+  f.loop.run();
+  REQUIRE(f.store.queued() == 2);
+  f.store.finish(fail(ErrorCode::disk_full, "the disk is full"));
+  f.loop.run();
+  REQUIRE(f.fatal.size() == 1);
+  CHECK(f.fatal[0].code == ErrorCode::disk_full);
+  Calls calls = f.take_calls();
+  std::ranges::sort(calls);
+  CHECK(calls == Calls{"refused r1", "refused r2"});
+  CHECK(f.errors.at(0).code == ErrorCode::disk_full);
+  const std::size_t batches = f.store.batches.size();
+  f.store.finish();
+  f.submit("r3");
+  f.worker_up();
+  f.loop.run();
+  CHECK(f.store.batches.size() == batches);
+  CHECK(f.take_calls() == Calls{"refused r3"});
+  CHECK(f.fatal.size() == 1);
+}
+
+TEST_CASE("Secrets are filled in on the way out and are in no record") {
+  Fixture f;
+  f.secrets["TOKEN"] = "hunter2";
+  f.worker_up();
+  f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
+  f.settle();
+  REQUIRE(f.executor.launches.size() == 1);
+  const auto& env = f.executor.launches[0].env;
+  const auto found = std::ranges::find(env, "T", &engine::Launch::Env::name);
+  REQUIRE(found != env.end());
+  CHECK(found->value == "hunter2");
+  CHECK_FALSE(found->is_secret);
+}
+
+TEST_CASE("An attempt without its secret never starts and says why") {
+  Fixture f;
+  f.worker_up();
+  f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
+  f.settle();
+  CHECK(f.executor.launches.empty());
+  CHECK(f.take_calls().back() == "kill 1");
+  engine::AttemptEnded ended;
+  ended.worker = WorkerId(0);
+  ended.attempt = AttemptId(1);
+  ended.failure = {.kind = workflow::FailureKind::cancelled, .detail = 0};
+  ended.ended_at = f.clock.time;
+  std::vector<engine::Event> events;
+  events.emplace_back(ended);
+  const std::size_t before = f.store.batches.size();
+  f.scheduler->enqueue(std::move(events));
+  f.settle();
+  bool seen = false;
+  for (std::size_t i = before; i < f.store.batches.size(); ++i) {
+    for (const engine::Record& record : f.store.batches[i].records) {
+      const auto* attempt = std::get_if<engine::AttemptChanged>(&record);
+      if (attempt == nullptr || attempt->id != AttemptId(1)) continue;
+      seen = true;
+      CHECK(attempt->failure.kind == workflow::FailureKind::spawn_error);
+      CHECK(attempt->message == "secret TOKEN is not configured");
+    }
+  }
+  CHECK(seen);
+}
+
+TEST_CASE("after_commits waits for everything decided before it") {
+  Fixture f;
+  f.submit("r1");
+  f.scheduler->after_commits([&] { f.executor.calls.push_back("then"); });
+  f.loop.run();
+  CHECK(f.take_calls().empty());
+  f.settle();
+  CHECK(f.take_calls() == Calls{"accepted r1", "then"});
+  f.scheduler->after_commits([&] { f.executor.calls.push_back("at once"); });
+  f.loop.run();
+  CHECK(f.take_calls() == Calls{"at once"});
+}
+
+TEST_CASE("Workers that talk faster than the disk commits have to wait") {
+  Fixture f;
+  f.submit("r1");
+  f.loop.run();
+  f.submit("r2");
+  f.loop.run();
+  REQUIRE(f.store.queued() == 2);
+  f.take_calls();
+  std::vector<engine::Event> events;
+  for (std::size_t i = 0; i <= limits::kEventQueue / 2; ++i) {
+    events.emplace_back(
+        engine::AttemptStarted{.worker = WorkerId(0), .attempt = AttemptId(i + 1000), .at = {}, .log = {}});
+  }
+  f.scheduler->enqueue(std::move(events));
+  CHECK(f.take_calls() == Calls{"pause"});
+  f.settle();
+  const Calls calls = f.take_calls();
+  CHECK(std::ranges::count(calls, "resume") == 1);
+}
+
+TEST_CASE("Requests beyond the queue's limit are turned away") {
+  Fixture f;
+  std::vector<engine::Event> events;
+  for (std::size_t i = 0; i < limits::kEventQueue; ++i) events.emplace_back(engine::WorkerDown{WorkerId(9)});
+  f.scheduler->enqueue(std::move(events));
+  f.submit("r1");
+  f.loop.run();
+  REQUIRE(f.errors.size() == 1);
+  CHECK(f.errors[0].code == ErrorCode::limit);
+}
+
+TEST_CASE("The next wake-up is the engine's") {
+  Fixture f;
+  f.worker_up();
+  f.submit("r1", "tasks: {a: {approval: {message: go, timeout: 1m}}}\n");
+  f.settle();
+  REQUIRE(f.wake.has_value());
+  CHECK(*f.wake == f.clock.time + 1min);
+  f.clock.time += 1min;
+  f.scheduler->wake();
+  f.settle();
+  CHECK(f.scheduler->engine().active_runs() == 0);
+}

@@ -1,0 +1,75 @@
+#include <baton/service/secrets.hpp>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "catch.hpp"
+
+using namespace baton;
+using namespace baton::service;
+
+TEST_CASE("Secrets are read from where the configuration says, each time anew") {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("baton-secret-" + std::to_string(::getpid()))).string();
+  std::ofstream(path) << "hunter2\n";
+  ::setenv("BATON_TEST_SECRET", "s3cret", 1);
+  const Secrets secrets({{"FROM_ENV", {.env = "BATON_TEST_SECRET", .file = ""}},
+                         {"FROM_FILE", {.env = "", .file = path}},
+                         {"NO_ENV", {.env = "BATON_TEST_NO_SUCH", .file = ""}},
+                         {"NO_FILE", {.env = "", .file = path + ".none"}}});
+  CHECK(secrets.value("FROM_ENV").value() == "s3cret");
+  CHECK(secrets.value("FROM_FILE").value() == "hunter2");
+  std::ofstream(path) << "rotated";
+  CHECK(secrets.value("FROM_FILE").value() == "rotated");
+  CHECK(secrets.values() == std::vector<std::string>{"rotated", "s3cret"});
+  for (const char* name : {"NO_ENV", "NO_FILE", "UNKNOWN"}) {
+    const auto value = secrets.value(name);
+    REQUIRE_FALSE(value.has_value());
+    CHECK(value.error().code == ErrorCode::not_found);
+    CHECK(value.error().message.find(name) != std::string::npos);
+  }
+  std::ofstream(path) << std::string("a\0b", 3);
+  CHECK(secrets.value("FROM_FILE").error().code == ErrorCode::invalid_argument);
+  std::ofstream(path) << std::string(100'000, 'x');
+  CHECK(secrets.value("FROM_FILE").error().code == ErrorCode::limit);
+  std::filesystem::remove(path);
+  ::unsetenv("BATON_TEST_SECRET");
+}
+
+TEST_CASE("A masker finds secrets wherever a text is cut") {
+  const std::string text = "user=bob token=hunter2! again hunter2hunter2 and hunt";
+  const std::string masked = "user=bob token=***! again ****** and hunt";
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    Masker masker({"hunter2"});
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); at += size) out += masker.feed(std::string_view(text).substr(at, size));
+    out += masker.finish();
+    INFO("pieces of " << size);
+    CHECK(out == masked);
+  }
+}
+
+TEST_CASE("Of two secrets that begin alike the longer one is masked whole") {
+  for (std::size_t cut = 0; cut <= 9; ++cut) {
+    Masker masker({"abcdefgh", "abcd"});
+    const std::string text = "xabcdefgh";
+    std::string out = masker.feed(text.substr(0, cut));
+    out += masker.feed(text.substr(cut));
+    out += masker.finish();
+    INFO("cut at " << cut);
+    CHECK(out == "x***");
+  }
+  Masker masker({"abcdefgh", "abcd"});
+  std::string out = masker.feed("xabcdefgh yabcd");
+  out += masker.finish();
+  CHECK(out == "x*** y***");
+}
+
+TEST_CASE("Without secrets a masker holds nothing back") {
+  Masker masker({});
+  CHECK(masker.feed("abc") == "abc");
+  CHECK(masker.finish().empty());
+}

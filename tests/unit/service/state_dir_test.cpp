@@ -1,0 +1,103 @@
+#include <baton/service/state_dir.hpp>
+
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "catch.hpp"
+
+using namespace baton;
+using namespace baton::service;
+
+namespace {
+
+struct TempFolder {
+  TempFolder() {
+    char name[] = "/tmp/baton-state-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~TempFolder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+mode_t mode_of(const std::string& path) {
+  struct stat info{};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  return info.st_mode & 0777;
+}
+
+}  // namespace
+
+TEST_CASE("A state directory is made with its parents, private, and held") {
+  const TempFolder folder;
+  const std::string path = folder.path + "/a/b/state";
+  {
+    const auto dir = StateDir::claim(path);
+    REQUIRE(dir.has_value());
+    CHECK(mode_of(path) == 0700);
+    CHECK(dir->database() == path + "/baton.db");
+    REQUIRE(dir->make_worker_dir("local").has_value());
+    CHECK(mode_of(path + "/workers/local") == 0700);
+    const auto second = StateDir::claim(path);
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().code == ErrorCode::conflict);
+    CHECK(second.error().message.find("(pid " + std::to_string(::getpid()) + ")") != std::string::npos);
+  }
+  CHECK(StateDir::claim(path).has_value());
+}
+
+TEST_CASE("A state directory that others can read is closed to them") {
+  const TempFolder folder;
+  REQUIRE(::chmod(folder.path.c_str(), 0755) == 0);
+  CHECK(StateDir::claim(folder.path).has_value());
+  CHECK(mode_of(folder.path) == 0700);
+}
+
+TEST_CASE("What cannot be a state directory is refused") {
+  const TempFolder folder;
+  std::ofstream(folder.path + "/file") << "x";
+  CHECK(StateDir::claim(folder.path + "/file").error().code == ErrorCode::invalid_argument);
+  CHECK_FALSE(StateDir::claim(folder.path + "/file/below").has_value());
+  if (::geteuid() == 0) {
+    const std::string other = folder.path + "/other";
+    REQUIRE(::mkdir(other.c_str(), 0700) == 0);
+    REQUIRE(::chown(other.c_str(), 12345, 12345) == 0);
+    CHECK(StateDir::claim(other).error().code == ErrorCode::denied);
+  }
+}
+
+TEST_CASE("A lock outlives its holder's crash by nothing") {
+  const TempFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool claimed = StateDir::claim(folder.path).has_value();
+    ::_exit(claimed ? 0 : 1);  // without giving the lock back
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  CHECK(StateDir::claim(folder.path).has_value());
+}
+
+TEST_CASE("Network file systems are told from local ones") {
+  using enum FileSystemKind;
+  CHECK(classify_file_system(EXT4_SUPER_MAGIC).kind == local);
+  CHECK(classify_file_system(TMPFS_MAGIC).kind == local);
+  CHECK(classify_file_system(0x58465342 /* xfs */).kind == local);
+  CHECK(classify_file_system(NFS_SUPER_MAGIC).kind == network);
+  CHECK(classify_file_system(0xFF534D42 /* cifs */).kind == network);
+  CHECK(classify_file_system(static_cast<std::int32_t>(0xFE534D42) /* smb2, sign extended */).kind == network);
+  CHECK(classify_file_system(V9FS_MAGIC).kind == doubtful);
+  CHECK(classify_file_system(0x6a656a63 /* virtiofs */).kind == doubtful);
+}
+
+TEST_CASE("Free space is that of the path's file system") {
+  CHECK(free_bytes("/tmp").has_value());
+  CHECK(free_bytes("/nonexistent").error().code == ErrorCode::not_found);
+}
