@@ -1,0 +1,245 @@
+#include "attach.hpp"
+
+#include <baton/base/text.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "follow.hpp"
+#include "json_output.hpp"
+#include "live_display.hpp"
+#include "log_text.hpp"
+#include "progress.hpp"
+#include "progress_text.hpp"
+#include "run_text.hpp"
+#include "shell.hpp"
+#include "style.hpp"
+
+namespace baton::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kSecondInterruptWithin{2'000};
+constexpr milliseconds kBetweenRefreshes{1'000};
+constexpr std::size_t kShownFailures = 5;
+constexpr std::uint64_t kShownLogLines = 20;
+constexpr std::size_t kShownOutputTasks = 5;
+
+class ProgressListener : public RunListener {
+ public:
+  ProgressListener(Session& session, Output& out, const views::RunView& run)
+      : session_(session),
+        out_(out),
+        progress_(run),
+        plain_(out.colour()),
+        display_(out),
+        client_(session.locations().socket) {}
+
+  void on_events(std::span<const views::EventView> events) override {
+    for (const views::EventView& event : events) {
+      const auto change = progress_.apply(event);
+      if (!change) continue;
+      if (!out_.can_redraw()) {
+        out_.write(plain_.lines(progress_, *change));
+      } else if (const auto line = lasting_line(progress_, *change, out_.size().columns - 1, out_.colour())) {
+        lasting_ += *line + '\n';
+      }
+      if (change->state == "awaiting_approval") announce_approval(*change);
+    }
+  }
+
+  void on_break() override {
+    draw(true);
+    display_.clear();
+  }
+
+  [[nodiscard]] milliseconds tick() const override {
+    return out_.can_redraw() ? LiveDisplay::kBetweenDraws : milliseconds(0);
+  }
+
+  void on_tick() override {
+    refresh_totals();
+    draw(false);
+  }
+
+ private:
+  void draw(bool even_if_early) {
+    if (!out_.can_redraw()) return out_.flush();
+    if (!even_if_early && !display_.is_due()) return;
+    display_.draw(lasting_, live_block(progress_, now(), out_.size(), out_.colour()));
+    lasting_.clear();
+  }
+
+  // A dynamic matrix got its instances. Not vital: without an answer the totals stay as they are.
+  void refresh_totals() {
+    if (!progress_.needs_refresh() || steady_clock::now() - refreshed_ < kBetweenRefreshes) return;
+    refreshed_ = steady_clock::now();
+    if (const auto run = client_.run(progress_.run().id)) progress_.refresh(*run);
+  }
+
+  void announce_approval(const RunProgress::Change& change) {
+    api::TaskQuery query;
+    query.run = change.run;
+    query.task = change.instance;
+    query.limit = 1;
+    const auto page = client_.tasks(query);
+    const std::string message = page && !page->items.empty() ? page->items.front().approval_message : std::string();
+    const std::string text = Line()
+                                 .add("? ", Style::yellow)
+                                 .add(fmt::format("{} waits for approval", change.name))
+                                 .add(message.empty() ? "" : ": " + message)
+                                 .render(0, out_.colour()) +
+                             fmt::format("\n    baton approve {0} {1}    or    baton reject {0} {1}\n", change.run,
+                                         shell_quoted(escape_control(change.instance)));
+    if (out_.can_redraw()) {
+      lasting_ += text;
+    } else {
+      out_.write(text);
+    }
+  }
+
+  Session& session_;
+  Output& out_;
+  RunProgress progress_;
+  PlainProgress plain_;
+  LiveDisplay display_;
+  api::Client client_;  // beside the stream's own connection
+  std::string lasting_;
+  steady_clock::time_point refreshed_{};
+};
+
+// -q: nothing is shown.
+class SilentListener : public RunListener {
+ public:
+  void on_events(std::span<const views::EventView>) override {}
+};
+
+// The last lines of what failed: the reason is mostly there.
+void show_failures(api::Client& client, Output& out, const views::RunView& run) {
+  const auto entries = client.logs(run.id, "", true, 0);
+  if (!entries) return;
+  std::size_t shown = 0;
+  for (const api::LogEntry& entry : *entries) {
+    if (shown++ == kShownFailures) {
+      out.print("… and {} more failed attempts\n", entries->size() - kShownFailures);
+      break;
+    }
+    out.write(Line()
+                  .add("── ", Style::dim)
+                  .add(entry.task, Style::bold)
+                  .add(fmt::format(" {} (attempt {}), the end of its log:", entry.state, entry.attempt))
+                  .render(0, out.colour()) +
+              '\n');
+    PrefixedLines lines("   │ ", out.is_terminal());
+    api::LogQuery query;
+    query.run = run.id;
+    query.task = entry.task;
+    query.attempt = entry.attempt;
+    query.tail = kShownLogLines;
+    bool is_empty = true;
+    (void)client.log(query, [&](std::string_view bytes) {
+      is_empty = is_empty && bytes.empty();
+      out.write(lines.feed(bytes));
+      return out.ok();
+    });
+    out.write(is_empty ? std::string("   │ (nothing)\n") : lines.finish());
+  }
+}
+
+// What the run was for: the outputs of the tasks that nothing else needs.
+void show_outputs(api::Client& client, Output& out, const views::RunView& run) {
+  std::size_t shown = 0;
+  for (const views::TaskSummary& task : run.summary) {
+    const bool is_needed = std::any_of(run.summary.begin(), run.summary.end(), [&](const views::TaskSummary& other) {
+      return std::find(other.needs.begin(), other.needs.end(), task.task) != other.needs.end();
+    });
+    if (is_needed || task.is_finally || task.is_matrix) continue;
+    if (shown++ == kShownOutputTasks) break;
+    api::TaskQuery query;
+    query.run = run.id;
+    query.task = task.task;
+    query.limit = 1;
+    const auto page = client.tasks(query);
+    if (!page || page->items.empty()) continue;
+    for (const auto& [name, value] : page->items.front().outputs) {
+      out.write(Line().add(fmt::format("  {}.{} = ", task.task, name), Style::dim).add(value).render(0, out.colour()) +
+                '\n');
+    }
+  }
+}
+
+Outcome conclude(Session& session, Output& out, const std::string& id) {
+  auto client = session.connect();
+  if (!client) return std::unexpected(client.error());
+  const auto run = client->run(id);
+  if (!run) return std::unexpected(run.error());
+  if (!session.options.quiet) {
+    if (run->state != "succeeded") show_failures(*client, out, *run);
+    out.write(summary_line(*run, out.colour()) + '\n');
+    // A run of thousands of tasks has no handful of final ones.
+    if (run->state == "succeeded" && run->summary.size() <= RunProgress::kCrowdedMatrix)
+      show_outputs(*client, out, *run);
+    out.flush();
+  }
+  if (session.json()) {
+    if (auto written = write_run_json(session.out, *client, *run); !written) return std::unexpected(written.error());
+  }
+  return exit_code_of(*run);
+}
+
+Outcome detach(Session& session, Interrupts& interrupts, const std::string& id, bool& cancelled) {
+  session.err.print(
+      "baton: detached, the run goes on. Its result: baton wait {0}   its logs: baton logs -f {0}   end it: baton "
+      "cancel {0}\n"
+      "baton: press Ctrl-C again within 2 s to cancel it\n",
+      id);
+  session.err.flush();
+  cancelled = interrupts.take(kSecondInterruptWithin);
+  if (!cancelled) return kExitInterrupted;
+  auto client = session.connect();
+  if (!client) return std::unexpected(client.error());
+  const auto run = client->cancel(id, "interrupted twice");
+  if (!run) return std::unexpected(run.error());
+  session.notice(fmt::format("cancelling run {}", id));
+  return kExitCancelled;
+}
+
+}  // namespace
+
+Outcome attach(Session& session, const views::RunView& run) {
+  // With -o json standard output is for the result alone.
+  Output& out = session.json() ? session.err : session.out;
+  if (session.options.quiet) {
+    session.out.print("{}\n", run.id);
+  } else {
+    out.print("run {} ({} #{})\n", run.id, escape_control(run.workflow), run.number);
+  }
+  out.flush();
+  session.out.flush();
+
+  Interrupts interrupts;
+  FollowQuery query;
+  query.run = run.id;
+  std::unique_ptr<RunListener> listener;
+  if (session.options.quiet) {
+    listener = std::make_unique<SilentListener>();
+  } else {
+    listener = std::make_unique<ProgressListener>(session, out, run);
+  }
+  bool cancelled = false;
+  while (true) {
+    const auto end = follow(session, query, *listener, interrupts);
+    listener->on_break();
+    if (!end) return std::unexpected(end.error());
+    if (*end != FollowEnd::interrupted) return conclude(session, out, run.id);
+    if (cancelled) return kExitInterrupted;  // Ctrl-C again: not even waiting for the end of what was cancelled
+    const Outcome left = detach(session, interrupts, run.id, cancelled);
+    if (!left) return left;
+    if (!cancelled) return *left;
+  }
+}
+
+}  // namespace baton::cli

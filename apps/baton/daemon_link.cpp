@@ -1,0 +1,234 @@
+#include "daemon_link.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "file_descriptor.hpp"
+
+namespace baton::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+constexpr auto kReadyWithin = std::chrono::seconds(60);  // recovery of a large state takes a while
+constexpr int kReadyFd = 3;                              // in the daemon
+
+Result<void> make_state_dir(const std::string& path) {
+  std::error_code error;
+  const fs::path parent = fs::path(path).parent_path();
+  fs::create_directories(parent, error);
+  if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
+  if (error) return fail_errno(error.value(), fmt::format("cannot create the state directory {}", path));
+  if (!fs::is_directory(path, error)) {
+    return fail(ErrorCode::unavailable, "the state directory {} is not a directory", path);
+  }
+  if (::access(path.c_str(), W_OK | X_OK) != 0) {
+    return fail_errno(errno, fmt::format("cannot write to the state directory {}", path));
+  }
+  return {};
+}
+
+// What happens between fork and exec: async-signal-safe calls alone (signal-safety(7)).
+[[noreturn]] void become_daemon(char* const* argv, int log_fd, int null_fd, int ready_fd) {
+  const auto give_up = [](const char* what) {
+    const char* reason = ::strerrordesc_np(errno);
+    for (const char* part : {"error: ", what, ": ", reason == nullptr ? "unknown error" : reason, "\n"}) {
+      if (::write(kReadyFd, part, std::strlen(part)) < 0) break;
+    }
+    ::_exit(127);
+  };
+  // The ready pipe goes to its number before anything else takes that; dup2 drops close-on-exec.
+  if (ready_fd == kReadyFd) {
+    ::fcntl(kReadyFd, F_SETFD, 0);
+  } else {
+    if (log_fd == kReadyFd) log_fd = ::dup(log_fd);
+    if (null_fd == kReadyFd) null_fd = ::dup(null_fd);
+    ::dup2(ready_fd, kReadyFd);
+  }
+  ::dup2(null_fd, STDIN_FILENO);
+  ::dup2(log_fd, STDOUT_FILENO);
+  ::dup2(log_fd, STDERR_FILENO);
+  ::close_range(kReadyFd + 1, ~0u, 0);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_DFL);
+  if (::chdir("/") != 0) give_up("cannot change to /");
+  ::execv(argv[0], argv);
+  give_up("cannot execute batond");
+  ::_exit(127);
+}
+
+// daemon(7): fork, a new session, fork again, so that it has no terminal and is nobody's child but init's.
+Result<void> spawn_detached(std::vector<std::string> arguments, int log_fd, int null_fd, int ready_fd) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno(errno, "cannot start a process");
+  if (child == 0) {
+    ::setsid();
+    const pid_t daemon = ::fork();
+    if (daemon == 0) become_daemon(argv.data(), log_fd, null_fd, ready_fd);
+    ::_exit(daemon < 0 ? 1 : 0);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0) return fail(ErrorCode::unavailable, "cannot start batond: no process could be made");
+  return {};
+}
+
+// The first line on the pipe; empty if the other side went away without a word.
+Result<std::string> read_ready_line(int fd) {
+  std::string line;
+  const auto deadline = steady_clock::now() + kReadyWithin;
+  while (line.find('\n') == std::string::npos) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+    pollfd waiting{fd, POLLIN, 0};
+    const int ready = left <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0)
+      return fail(ErrorCode::unavailable, "batond did not become ready within {} s", kReadyWithin.count());
+    char buffer[4096];
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    line.append(buffer, static_cast<std::size_t>(got));
+  }
+  return line.substr(0, line.find('\n'));
+}
+
+// Another daemon holds the state directory and is about to listen: it was not started by a CLI, or its turn would have
+// been waited for. There is nothing of it to wait on but the socket.
+Result<bool> await_other_daemon(const std::string& socket, const std::string& refusal) {
+  constexpr int kTries = 50;
+  constexpr int kBetweenMs = 100;
+  for (int i = 0; i < kTries; ++i) {
+    const auto listens = someone_listens(socket);
+    if (!listens) return std::unexpected(listens.error());
+    if (*listens) return false;
+    ::poll(nullptr, 0, kBetweenMs);
+  }
+  return fail(ErrorCode::unavailable, "{}; nothing answers on {}", refusal, socket);
+}
+
+}  // namespace
+
+Result<bool> someone_listens(const std::string& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.size() >= sizeof address.sun_path) {
+    return fail(ErrorCode::invalid_argument, "the socket's path is too long: {}", socket);
+  }
+  socket.copy(address.sun_path, socket.size());
+  struct stat info{};
+  if (::lstat(socket.c_str(), &info) != 0) {
+    if (errno == ENOENT) return false;
+    if (errno == ENOTDIR) return fail(ErrorCode::unavailable, "{}: its folder is not a directory", socket);
+    return fail_errno(errno, socket);
+  }
+  if (!S_ISSOCK(info.st_mode)) return fail(ErrorCode::unavailable, "{} is not a socket", socket);
+  // Root may look after everybody's daemon; for others a foreign socket could be a trap.
+  if (info.st_uid != ::geteuid() && ::geteuid() != 0) {
+    return fail(ErrorCode::denied, "the socket {} belongs to another user (uid {})", socket, info.st_uid);
+  }
+  const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno(errno, "cannot make a socket");
+  int result = 0;
+  do result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  while (result != 0 && errno == EINTR);
+  if (result == 0) return true;
+  if (errno == ECONNREFUSED || errno == ENOENT) return false;
+  if (errno == EACCES || errno == EPERM) return fail_errno(errno, fmt::format("cannot use the socket {}", socket));
+  return fail(ErrorCode::unavailable, "cannot connect to {}: {}", socket, std::generic_category().message(errno));
+}
+
+Result<std::string> find_batond() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path beside = self.parent_path() / "batond";
+    if (::access(beside.c_str(), X_OK) == 0) return beside.string();
+  }
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+    const std::string candidate = fmt::format("{}/batond", folder);
+    if (folder.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return fail(ErrorCode::unavailable, "no daemon answers, and the program batond is neither beside baton nor on PATH");
+}
+
+std::string daemon_log_path(const Locations& locations) { return locations.state_dir + "/batond.log"; }
+
+Result<bool> start_daemon(const Locations& locations) {
+  if (auto made = make_state_dir(locations.state_dir); !made) return std::unexpected(made.error());
+  const auto program = find_batond();
+  if (!program) return std::unexpected(program.error());
+
+  const std::string lock_path = locations.state_dir + "/start.lock";
+  const FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock) return fail_errno(errno, lock_path);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return fail_errno(errno, lock_path);
+  }
+  const auto listens = someone_listens(locations.socket);
+  if (!listens) return std::unexpected(listens.error());
+  if (*listens) return false;
+
+  const std::string log_path = daemon_log_path(locations);
+  const FileDescriptor log(::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log) return fail_errno(errno, log_path);
+  const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  int ends[2];
+  if (!null || ::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot start batond");
+  const FileDescriptor ready_read(ends[0]);
+  FileDescriptor ready_write(ends[1]);
+
+  std::vector<std::string> arguments{*program,
+                                     "--socket",
+                                     locations.socket,
+                                     "--state-dir",
+                                     locations.state_dir,
+                                     "--ready-fd",
+                                     std::to_string(kReadyFd)};
+  if (locations.config_named) arguments.insert(arguments.end(), {"--config", locations.config});
+  if (auto spawned = spawn_detached(std::move(arguments), log.get(), null.get(), ready_write.get()); !spawned) {
+    return std::unexpected(spawned.error());
+  }
+  ready_write.reset();
+
+  auto line = read_ready_line(ready_read.get());
+  if (!line)
+    return std::unexpected(Error{line.error().code, fmt::format("{}; see {}", line.error().message, log_path)});
+  if (*line == "ready") return true;
+  constexpr std::string_view kError = "error: ";
+  if (!line->starts_with(kError)) {
+    return fail(ErrorCode::unavailable, "batond ended before it was ready; see {}", log_path);
+  }
+  const std::string said = line->substr(kError.size());
+  if (said.starts_with("another batond")) return await_other_daemon(locations.socket, said);
+  return fail(ErrorCode::unavailable, "cannot start batond: {}", said);
+}
+
+}  // namespace baton::cli

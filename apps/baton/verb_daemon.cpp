@@ -1,0 +1,182 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <baton/base/quantity.hpp>
+#include <baton/base/text.hpp>
+
+#include <cerrno>
+
+#include "daemon_link.hpp"
+#include "file_descriptor.hpp"
+#include "follow.hpp"
+#include "json_output.hpp"
+#include "log_text.hpp"
+#include "progress_text.hpp"
+#include "verbs.hpp"
+#include "workflow_files.hpp"
+
+namespace baton::cli {
+namespace {
+
+constexpr int kStopsWithinMs = 30'000;
+
+nlohmann::json info_json(const api::DaemonInfo& info) {
+  return {{"version", info.version},
+          {"pid", info.pid},
+          {"uid", info.uid},
+          {"started_at", format_rfc3339(info.started_at)},
+          {"state_dir", info.state_dir},
+          {"socket", info.socket},
+          {"config", info.config},
+          {"state_id", info.state_id},
+          {"incarnation", info.incarnation},
+          {"schema_version", info.schema_version},
+          {"active_runs", info.active_runs},
+          {"runs", info.runs},
+          {"instances", info.instances},
+          {"database_bytes", info.database_bytes},
+          {"resident_bytes", info.resident_bytes}};
+}
+
+void print_info(Session& session, const api::DaemonInfo& info) {
+  if (session.json()) {
+    write_json(session.out, info_json(info));
+    return;
+  }
+  if (session.names_only()) {
+    session.out.print("{}\n", info.pid);
+    return;
+  }
+  session.out.print("batond {} runs as pid {} since {}\n", info.version, info.pid, local_time(info.started_at));
+  session.out.print("  socket:   {}\n  state:    {}\n", escape_control(info.socket), escape_control(info.state_dir));
+  session.out.print("  config:   {}\n", info.config.empty() ? "none, all defaults" : escape_control(info.config));
+  session.out.print("  runs:     {}, {} active\n", info.runs, info.active_runs);
+  session.out.print("  database: {}\n  memory:   {}\n", format_bytes(static_cast<std::int64_t>(info.database_bytes)),
+                    format_bytes(static_cast<std::int64_t>(info.resident_bytes)));
+}
+
+Outcome start(Session& session) {
+  if (!session.found_locations) return refuse(session.found_locations.error());
+  const auto started = start_daemon(session.locations());
+  if (!started) return refuse(started.error());
+  api::Client client(session.locations().socket);
+  const auto info = client.info();
+  if (!info) return std::unexpected(info.error());
+  if (!session.json() && !session.names_only()) {
+    session.out.write(*started ? "started\n" : "it was running already\n");
+  }
+  print_info(session, *info);
+  return kExitSucceeded;
+}
+
+Outcome stop(Session& session) {
+  auto client = session.connect_if_running();
+  if (!client) {
+    if (client.error().error.code != ErrorCode::unavailable) return std::unexpected(client.error());
+    session.notice("no daemon runs");
+    return kExitSucceeded;
+  }
+  const auto info = client->info();
+  if (!info) return std::unexpected(info.error());
+  // The process is held on to before it is told to go, so that its number cannot become somebody else's.
+  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(info->pid), 0)));
+  const auto asked = client->shutdown();
+  if (!asked) return std::unexpected(asked.error());
+  if (process) {
+    pollfd waiting{process.get(), POLLIN, 0};
+    int ready = 0;
+    do ready = ::poll(&waiting, 1, kStopsWithinMs);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0) return refuse(ErrorCode::unavailable, "batond (pid {}) has not stopped within 30 s", info->pid);
+  }
+  if (!session.options.quiet) session.out.print("stopped; running tasks go on\n");
+  return kExitSucceeded;
+}
+
+Outcome status(Session& session) {
+  auto client = session.connect_if_running();
+  if (!client) return std::unexpected(client.error());
+  const auto info = client->info();
+  if (!info) return std::unexpected(info.error());
+  print_info(session, *info);
+  return kExitSucceeded;
+}
+
+struct LogOptions {
+  std::uint64_t tail = 100;
+  bool follow = false;
+};
+
+// Where the last `lines` lines of the file begin.
+off_t tail_offset(int fd, std::uint64_t lines) {
+  off_t at = ::lseek(fd, 0, SEEK_END);
+  std::uint64_t newlines = 0;
+  std::string chunk(64u << 10, '\0');
+  while (at > 0) {
+    const auto size = std::min<off_t>(at, static_cast<off_t>(chunk.size()));
+    const ssize_t got = ::pread(fd, chunk.data(), static_cast<std::size_t>(size), at - size);
+    if (got != size) return 0;
+    for (off_t i = size; i > 0; --i) {
+      // The newline at the very end closes the last line.
+      if (chunk[static_cast<std::size_t>(i - 1)] == '\n' && newlines++ == lines) return at - size + i;
+    }
+    at -= size;
+  }
+  return 0;
+}
+
+void copy_rest(Session& session, int fd, TerminalFilter& filter) {
+  std::string chunk(64u << 10, '\0');
+  ssize_t got = 0;
+  while (session.out.ok() && (got = ::read(fd, chunk.data(), chunk.size())) > 0) {
+    const std::string_view bytes(chunk.data(), static_cast<std::size_t>(got));
+    session.out.write(session.out.is_terminal() ? filter.feed(bytes) : std::string(bytes));
+  }
+  session.out.flush();
+}
+
+Outcome logs(Session& session, const LogOptions& options) {
+  if (!session.found_locations) return refuse(session.found_locations.error());
+  const std::string path = daemon_log_path(session.locations());
+  const FileDescriptor log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!log && errno == ENOENT) {
+    return refuse(ErrorCode::not_found, "{} does not exist: no daemon was started by baton here", path);
+  }
+  if (!log) return refuse(fail_errno(errno, path).error());
+  const FileDescriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (options.follow && ::inotify_add_watch(changes.get(), path.c_str(), IN_MODIFY) < 0) {
+    return refuse(fail_errno(errno, path).error());
+  }
+  ::lseek(log.get(), tail_offset(log.get(), options.tail), SEEK_SET);
+  TerminalFilter filter;
+  copy_rest(session, log.get(), filter);
+  Interrupts interrupts;
+  while (options.follow && session.out.ok()) {
+    pollfd waiting[2] = {{changes.get(), POLLIN, 0}, {interrupts.fd(), POLLIN, 0}};
+    if (::poll(waiting, 2, -1) < 0 && errno != EINTR) break;
+    if (waiting[1].revents != 0) return kExitInterrupted;
+    alignas(inotify_event) char events[4096];
+    while (::read(changes.get(), events, sizeof events) > 0) {
+    }
+    copy_rest(session, log.get(), filter);
+  }
+  if (session.out.is_terminal()) session.out.write(filter.finish());
+  return kExitSucceeded;
+}
+
+}  // namespace
+
+Action declare_daemon_start(Arguments&) { return start; }
+Action declare_daemon_stop(Arguments&) { return stop; }
+Action declare_daemon_status(Arguments&) { return status; }
+
+Action declare_daemon_logs(Arguments& arguments) {
+  auto options = std::make_shared<LogOptions>();
+  arguments.flag("-f,--follow", options->follow, "Go on with what is added");
+  arguments.number("--tail", options->tail, "The last N lines (100)");
+  return [options](Session& session) { return logs(session, *options); };
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,175 @@
+#include <baton/base/text.hpp>
+
+#include <algorithm>
+
+#include "follow.hpp"
+#include "json_output.hpp"
+#include "log_streams.hpp"
+#include "style.hpp"
+#include "verbs.hpp"
+
+namespace baton::cli {
+namespace {
+
+struct Options {
+  std::string run, task;
+  bool follow = false;
+  bool failed = false;
+  std::optional<std::uint64_t> tail;
+  std::uint64_t attempt = 0;
+};
+
+// TASK names one log, so that no prefix is needed: an instance of a matrix, or a task without one.
+bool names_one(const views::RunView& run, const std::string& task) {
+  if (task.find('[') != std::string::npos) return true;
+  return std::any_of(run.summary.begin(), run.summary.end(),
+                     [&](const views::TaskSummary& summary) { return summary.task == task && !summary.is_matrix; });
+}
+
+bool has_ended(const views::RunView& run, const std::string& task) {
+  if (task.empty() || is_final_run_state(run.state)) return is_final_run_state(run.state);
+  const std::string id = task.substr(0, task.find('['));
+  for (const views::TaskSummary& summary : run.summary) {
+    if (summary.task != id) continue;
+    return std::all_of(summary.states.begin(), summary.states.end(),
+                       [](const auto& state) { return state.second == 0 || is_final_task_state(state.first); });
+  }
+  return false;
+}
+
+class LogListener : public RunListener {
+ public:
+  LogListener(Session& session, const Options& options, views::RunView run, LogStreams& streams)
+      : options_(options), run_(std::move(run)), streams_(streams), client_(session.locations().socket) {
+    satisfied_ = has_ended(run_, options_.task);
+  }
+
+  void on_events(std::span<const views::EventView> events) override {
+    streams_.resume();
+    bool something_ended = false;
+    for (const views::EventView& event : events) {
+      const bool is_ours = event.type == "task" && event.run == run_.id &&
+                           (options_.task.empty() || event.name == options_.task || event.task == options_.task);
+      if (!is_ours) continue;
+      something_ended = something_ended || is_final_task_state(event.state);
+      const bool has_log =
+          event.attempt != 0 && event.state != "ready" && event.state != "waiting" && event.state != "starting";
+      const bool wanted = options_.attempt == 0 || event.attempt == options_.attempt;
+      if (has_log && wanted && (!options_.failed || event.state == "failed" || event.state == "backoff")) {
+        streams_.add(event.name, event.attempt, false);
+      }
+    }
+    if (!something_ended || options_.task.empty()) return;
+    satisfied_ = event_ends_task(events);
+  }
+
+  [[nodiscard]] bool is_satisfied() override { return satisfied_; }
+
+ private:
+  // An instance ends with its own event; of a whole matrix only the run knows.
+  bool event_ends_task(std::span<const views::EventView> events) {
+    if (options_.task.find('[') != std::string::npos) {
+      return std::any_of(events.begin(), events.end(), [&](const views::EventView& event) {
+        return event.run == run_.id && event.name == options_.task && is_final_task_state(event.state);
+      });
+    }
+    const auto run = client_.run(run_.id);
+    return run && has_ended(*run, options_.task);
+  }
+
+  const Options& options_;
+  views::RunView run_;
+  LogStreams& streams_;
+  api::Client client_;
+  bool satisfied_ = false;
+};
+
+Outcome follow_logs(Session& session, const Options& options, const views::RunView& run,
+                    const std::vector<api::LogEntry>& entries) {
+  Interrupts interrupts;  // before the threads, so that they inherit the blocked signal
+  LogStreams streams(session.locations().socket, run.id, !names_one(run, options.task), options.tail, session.out);
+  for (const api::LogEntry& entry : entries) streams.add(entry.task, entry.attempt, true);
+  LogListener listener(session, options, run, streams);
+  if (!listener.is_satisfied()) {
+    FollowQuery query;
+    query.run = run.id;
+    const auto end = follow(session, query, listener, interrupts);
+    if (!end) return std::unexpected(end.error());
+    if (*end == FollowEnd::interrupted) return kExitInterrupted;
+  }
+  streams.finish();
+  return kExitSucceeded;
+}
+
+Outcome show_logs(Session& session, api::Client& client, const Options& options, const views::RunView& run,
+                  const std::vector<api::LogEntry>& entries) {
+  const bool headed = entries.size() > 1;
+  for (const api::LogEntry& entry : entries) {
+    if (headed) {
+      session.out.write(Line()
+                            .add("==> ", Style::dim)
+                            .add(entry.task, Style::bold)
+                            .add(fmt::format(" (attempt {}, {})", entry.attempt, entry.state))
+                            .add(" <==", Style::dim)
+                            .render(0, session.out.colour()) +
+                        '\n');
+    }
+    LogPrinter printer("", session.out.is_terminal());
+    api::LogQuery query;
+    query.run = run.id;
+    query.task = entry.task;
+    query.attempt = entry.attempt;
+    query.tail = options.tail;
+    char last = '\n';
+    const auto end = client.log(query, [&](std::string_view bytes) {
+      if (!bytes.empty()) last = bytes.back();
+      session.out.write(printer.feed(bytes));
+      return session.out.ok();
+    });
+    if (!end) return std::unexpected(end.error());
+    session.out.write(printer.finish());
+    if (headed && last != '\n') session.out.write("\n");
+    if (!session.out.ok()) break;
+  }
+  return kExitSucceeded;
+}
+
+Outcome logs(Session& session, const Options& options) {
+  auto client = session.connect();
+  if (!client) return std::unexpected(client.error());
+  const auto run = client->run(options.run);
+  if (!run) return std::unexpected(run.error());
+  const auto entries = client->logs(run->id, options.task, options.failed, static_cast<std::uint32_t>(options.attempt));
+  if (!entries) return std::unexpected(entries.error());
+  if (session.json() || session.options.format == Format::name) {
+    nlohmann::json json = nlohmann::json::array();
+    for (const api::LogEntry& entry : *entries) {
+      if (!session.json()) session.out.print("{}\n", escape_control(entry.task));
+      json.push_back(
+          {{"task", entry.task}, {"attempt", entry.attempt}, {"state", entry.state}, {"ended", entry.ended}});
+    }
+    if (session.json()) write_json(session.out, json);
+    return kExitSucceeded;
+  }
+  if (options.follow) return follow_logs(session, options, *run, *entries);
+  if (entries->empty())
+    session.notice(options.failed ? "no attempt has failed"
+                                  : "nothing has started yet, so there is no log (-f waits for one)");
+  return show_logs(session, *client, options, *run, *entries);
+}
+
+}  // namespace
+
+Action declare_logs(Arguments& arguments) {
+  auto options = std::make_shared<Options>();
+  arguments.operand("RUN", options->run, Operand::run, "The run");
+  arguments.operand("TASK", options->task, Operand::task, "A task, or an instance of its matrix such as 'train[C=1]'",
+                    false);
+  arguments.flag("-f,--follow", options->follow, "Go on with what is written, until the task or the run has ended");
+  arguments.number("--tail", options->tail, "The last N lines of each log");
+  arguments.flag("--failed", options->failed, "Attempts that failed only");
+  arguments.number("--attempt", options->attempt, "This attempt instead of the last one");
+  return [options](Session& session) { return logs(session, *options); };
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,57 @@
+#include "attach.hpp"
+#include "json_output.hpp"
+#include "submission.hpp"
+
+namespace baton::cli {
+namespace {
+
+void print_submitted(Session& session, const views::RunView& run) {
+  if (session.json()) {
+    write_json(session.out, run);
+  } else if (session.names_only()) {
+    session.out.print("{}\n", run.id);
+  } else {
+    session.out.print("run {} ({} #{}) submitted\n", run.id, run.workflow, run.number);
+  }
+}
+
+}  // namespace
+
+Action declare_run(Arguments& arguments) {
+  struct Options : SubmitOptions {
+    bool detach = false;
+  };
+  auto options = std::make_shared<Options>();
+  options->declare(arguments);
+  arguments.flag("-d,--detach", options->detach, "Do not wait for its end");
+  return [options](Session& session) -> Outcome {
+    const auto submitted = submit_workflow(session, *options);
+    if (!submitted) return std::unexpected(submitted.error());
+    if (options->detach) {
+      print_submitted(session, *submitted);
+      return kExitSucceeded;
+    }
+    auto client = session.connect();
+    if (!client) return std::unexpected(client.error());
+    const auto run = client->run(submitted->id);
+    if (!run) return std::unexpected(run.error());
+    return attach(session, *run);
+  };
+}
+
+Action declare_submit(Arguments& arguments) {
+  auto options = std::make_shared<SubmitOptions>();
+  options->declare(arguments);
+  return [options](Session& session) -> Outcome {
+    const auto run = submit_workflow(session, *options);
+    if (!run) return std::unexpected(run.error());
+    if (session.json()) {
+      write_json(session.out, *run);
+    } else {
+      session.out.print("{}\n", run->id);
+    }
+    return kExitSucceeded;
+  };
+}
+
+}  // namespace baton::cli

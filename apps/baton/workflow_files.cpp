@@ -1,0 +1,129 @@
+#include "workflow_files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <baton/base/limits.hpp>
+#include <baton/base/text.hpp>
+
+#include <cerrno>
+#include <deque>
+#include <filesystem>
+
+#include "file_descriptor.hpp"
+
+namespace baton::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kParamsFileBytes = 1u << 20;
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  // Not blocking, so that a FIFO without a writer does not hang us; it makes no difference to files.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return fail_errno(errno, fmt::format("cannot read {}", path));
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", path));
+  if (S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid_argument, "{} is a folder, not a file", path);
+  std::string text;
+  constexpr std::size_t kChunk = 64u << 10;
+  while (text.size() <= limit) {
+    const std::size_t had = text.size();
+    text.resize(std::min(had + kChunk, limit + 1));
+    const ssize_t got = ::read(fd.get(), text.data() + had, text.size() - had);
+    text.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, fmt::format("cannot read {}", path));
+    if (got == 0) break;
+  }
+  return text;
+}
+
+Result<WorkflowFiles> collect(const std::string& path) {
+  const fs::path entry(path);
+  WorkflowFiles files;
+  files.folder = entry.parent_path().string();
+  files.bundle.entry = entry.filename().string();
+  std::error_code error;
+  const fs::path here = fs::canonical(files.folder.empty() ? "." : files.folder, error);
+  auto text = read_file(path, limits::kWorkflowFileBytes);
+  if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
+  if (error) return fail(ErrorCode::invalid_argument, "cannot read {}: {}", path, error.message());
+  files.working_dir = here.string();
+
+  std::deque<std::string> found{files.bundle.entry};
+  files.bundle.files.emplace(files.bundle.entry, *std::move(text));
+  for (; !found.empty(); found.pop_front()) {
+    const std::string& user = found.front();
+    for (const std::string& used : workflow::used_paths(user, files.bundle.files.at(user))) {
+      if (files.bundle.files.contains(used)) continue;
+      if (files.bundle.files.size() == limits::kBundleFiles) {
+        return fail(ErrorCode::limit, "{} uses more than {} files", path, limits::kBundleFiles);
+      }
+      auto contents = read_file((here / used).string(), limits::kWorkflowFileBytes);
+      if (!contents) {
+        files.unreadable.emplace(used,
+                                 fmt::format("{}, which {} uses", contents.error().message, shown_path(files, user)));
+        continue;
+      }
+      files.bundle.files.emplace(used, *std::move(contents));
+      found.push_back(used);
+    }
+  }
+  return files;
+}
+
+std::string shown_path(const WorkflowFiles& files, const std::string& path) {
+  return (fs::path(files.folder) / path).lexically_normal().string();
+}
+
+CheckedWorkflow check(const WorkflowFiles& files) {
+  auto parsed = workflow::parse_bundle(files.bundle);
+  CheckedWorkflow result;
+  for (Diagnostic diagnostic : parsed.diagnostics) {
+    const auto source = files.bundle.files.find(diagnostic.file);
+    const std::string_view text = source == files.bundle.files.end() ? std::string_view() : source->second;
+    if (source != files.bundle.files.end()) diagnostic.file = shown_path(files, diagnostic.file);
+    if (diagnostic.severity == Severity::error) ++result.errors;
+    result.report += render(diagnostic, text);
+  }
+  for (const auto& [path, why] : files.unreadable) {
+    ++result.errors;
+    result.report += fmt::format("{}: error: {}\n", escape_control(shown_path(files, path)), escape_control(why));
+  }
+  if (result.errors == 0) result.workflow = std::move(parsed.workflow);
+  return result;
+}
+
+Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, const std::string& file) {
+  nlohmann::json params = nlohmann::json::object();
+  if (!file.empty()) {
+    const auto text = read_file(file, kParamsFileBytes);
+    if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
+    if (text->size() > kParamsFileBytes) return fail(ErrorCode::limit, "{} is larger than 1 MiB", file);
+    bool too_deep = false;
+    const auto shallow = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+      too_deep = too_deep || depth > static_cast<int>(limits::kJsonDepth);
+      return !too_deep;
+    };
+    params = nlohmann::json::parse(*text, shallow, /*allow_exceptions=*/false);
+    if (too_deep || !params.is_object()) {
+      return fail(ErrorCode::invalid_argument, "{} is not a JSON object such as {{\"C\": 0.1}}", file);
+    }
+  }
+  for (const std::string& assignment : assignments) {
+    const std::size_t equals = assignment.find('=');
+    const std::string name = assignment.substr(0, equals);
+    if (equals == std::string::npos || !is_identifier(name)) {
+      return fail(ErrorCode::invalid_argument, "-p {}: a parameter is given as key=value", assignment);
+    }
+    const std::string value = assignment.substr(equals + 1);
+    if (!is_valid_utf8(value)) return fail(ErrorCode::invalid_argument, "-p {}: the value is not UTF-8", name);
+    params[name] = value;
+  }
+  return params;
+}
+
+}  // namespace baton::cli

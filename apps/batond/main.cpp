@@ -1,0 +1,87 @@
+// batond: the daemon. Everything it does is in lib/service; this reads the command line.
+#include <baton/base/locations.hpp>
+#include <baton/service/daemon.hpp>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// Where a start is reported even if it fails before there is a daemon.
+int fail_start(int ready_fd, const std::string& message) {
+  const std::string line = fmt::format("error: {}\n", message);
+  if (ready_fd >= 0 && ::write(ready_fd, line.data(), line.size()) < 0) ready_fd = -1;
+  std::fputs(line.c_str(), stderr);
+  return 1;
+}
+
+int run(int argc, char** argv) {
+  using baton::service::LogLevel;
+  baton::LocationOverrides overrides;
+  baton::service::DaemonOptions options;
+  LogLevel level{};
+  std::string format;
+
+  CLI::App app{"The Baton scheduler service. Usually started by the first `baton` command that needs it.", "batond"};
+  app.set_version_flag("--version", std::string("batond " BATON_VERSION));
+  app.add_option("--socket", overrides.socket, "Unix socket to serve on (BATON_SOCKET)");
+  app.add_option("--state-dir", overrides.state_dir, "Database, logs and spool (BATON_STATE_DIR)");
+  app.add_option("--config", overrides.config, "Configuration file (BATON_CONFIG)");
+  app.add_option("--ready-fd", options.ready_fd, "Descriptor to write `ready` or `error: …` to");
+  app.add_option("--worker-program", options.worker_program,
+                 "baton-worker to use instead of the one beside this program");
+  const std::map<std::string, LogLevel> levels{{"trace", LogLevel::trace},
+                                               {"debug", LogLevel::debug},
+                                               {"info", LogLevel::info},
+                                               {"warn", LogLevel::warn},
+                                               {"error", LogLevel::error}};
+  CLI::Option* level_option = app.add_option("--log-level", level, "trace, debug, info, warn or error")
+                                  ->transform(CLI::CheckedTransformer(levels))
+                                  ->option_text("LEVEL");
+  CLI::Option* format_option = app.add_option("--log-format", format, "text or json")
+                                   ->check(CLI::IsMember({"text", "json"}))
+                                   ->option_text("FORMAT");
+  bool foreground = false;
+  app.add_flag("--foreground", foreground, "Stay in the foreground (the daemon never does anything else)");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    fmt::print(stderr, "error: {}\n", error.what());
+    return kExitUsage;
+  }
+  if (level_option->count() > 0) options.log_level = level;
+  if (format_option->count() > 0) options.log_json = format == "json";
+
+  baton::Result<baton::Locations> locations =
+      baton::locate(environment, ::geteuid(), std::filesystem::current_path().string(), overrides);
+  if (!locations) return fail_start(options.ready_fd, locations.error().message);
+  options.locations = std::move(*locations);
+  // The folder it was started in may be unmounted or removed.
+  if (::chdir("/") != 0) return fail_start(options.ready_fd, "cannot change to /");
+  return baton::service::run_daemon(std::move(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+}

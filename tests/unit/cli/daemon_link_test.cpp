@@ -1,0 +1,159 @@
+#include "daemon_link.hpp"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "catch.hpp"
+#include "file_descriptor.hpp"
+#include "temp_folder.hpp"
+
+namespace baton::cli {
+namespace {
+
+FileDescriptor listening(const std::string& path) {
+  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(fd.get(), 1) == 0);
+  return fd;
+}
+
+TEST_CASE("a socket that is not there, or is stale, has nobody behind it") {
+  const test::TempFolder folder;
+  const std::string path = folder / "s";
+  CHECK(someone_listens(path) == false);
+  FileDescriptor fd = listening(path);
+  CHECK(someone_listens(path) == true);
+  fd.reset();
+  CHECK(someone_listens(path) == false);
+}
+
+TEST_CASE("what is not a socket is unavailable, not overwritten") {
+  const test::TempFolder folder;
+  const auto answer = someone_listens(folder.write("file", ""));
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == ErrorCode::unavailable);
+  CHECK(someone_listens(folder / "file/s").error().code == ErrorCode::unavailable);
+}
+
+TEST_CASE("another user's socket is denied") {
+  if (::geteuid() != 0) return;  // only root can give a file away
+  const test::TempFolder folder;
+  const FileDescriptor fd = listening(folder / "s");
+  REQUIRE(::chown((folder / "s").c_str(), 12345, 12345) == 0);
+  REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
+  // Root may use it; as an ordinary user it is refused before anything is sent.
+  CHECK(someone_listens(folder / "s") == true);
+  REQUIRE(::seteuid(54321) == 0);
+  const auto answer = someone_listens(folder / "s");
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == ErrorCode::denied);
+  CHECK(answer.error().message.find("12345") != std::string::npos);
+}
+
+TEST_CASE("a daemon is not started where its state cannot be") {
+  const test::TempFolder folder;
+  Locations locations;
+  locations.state_dir = folder.write("file", "") + "/state";
+  locations.socket = folder / "s";
+  const auto below_a_file = start_daemon(locations);
+  REQUIRE_FALSE(below_a_file);
+  CHECK(below_a_file.error().message.find("state directory") != std::string::npos);
+  locations.state_dir = folder / "file";
+  const auto a_file = start_daemon(locations);
+  REQUIRE_FALSE(a_file);
+  CHECK(a_file.error().code == ErrorCode::unavailable);
+}
+
+// A `batond` of the test's own on PATH; what it is to do is a shell script, with its arguments in $* and descriptor 3
+// to report on.
+class FakeBatond {
+ public:
+  explicit FakeBatond(const std::string& script) : path_(std::getenv("PATH")) {
+    const std::string program = folder.write("bin/batond", "#!/bin/sh\n" + script);
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    ::setenv("PATH", (folder / "bin").append(":").append(path_).c_str(), 1);
+    locations.state_dir = folder / "state/baton";
+    locations.socket = folder / "s";
+  }
+  ~FakeBatond() { ::setenv("PATH", path_.c_str(), 1); }
+  [[nodiscard]] std::string log() const {
+    std::ifstream file(daemon_log_path(locations));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  test::TempFolder folder;
+  Locations locations;
+
+ private:
+  std::string path_;
+};
+
+TEST_CASE("a daemon is started with its places, apart from its starter, and is ready then") {
+  FakeBatond batond("echo \"$*\"; pwd; ls /proc/self/fd | wc -l; readlink /proc/self/fd/0; echo ready >&3\n");
+  batond.locations.config = "/c.yaml";
+  batond.locations.config_named = true;
+  const FileDescriptor inherited(::open("/dev/null", O_RDONLY));  // not closed on exec
+  CHECK(start_daemon(batond.locations) == true);
+  // 0 1 2 3 and the folder that ls reads.
+  CHECK(batond.log() ==
+        fmt::format("--socket {0}/s --state-dir {0}/state/baton --ready-fd 3 --config /c.yaml\n/\n5\n/dev/null\n",
+                    batond.folder.path()));
+  struct stat info{};
+  REQUIRE(::stat(batond.locations.state_dir.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0700);
+}
+
+TEST_CASE("a daemon that cannot serve says why, in one line") {
+  const FakeBatond batond("echo 'error: the database was written by a newer version' >&3; echo more >&3\n");
+  const auto started = start_daemon(batond.locations);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ErrorCode::unavailable);
+  CHECK(started.error().message == "cannot start batond: the database was written by a newer version");
+}
+
+TEST_CASE("a daemon that ends without a word is found out, and its log is named") {
+  const FakeBatond batond("exit 3\n");
+  const auto started = start_daemon(batond.locations);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ErrorCode::unavailable);
+  CHECK(started.error().message.find(daemon_log_path(batond.locations)) != std::string::npos);
+}
+
+TEST_CASE("a daemon that cannot be executed says so") {
+  const FakeBatond batond("");
+  batond.folder.write("bin/batond", "not a program");
+  const auto started = start_daemon(batond.locations);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.starts_with("cannot start batond: cannot execute batond: "));
+}
+
+TEST_CASE("of starters at the same time one starts the daemon, the others find it") {
+  FakeBatond batond("echo started; echo ready >&3\n");
+  // Somebody holds the turn; the daemon is there when it is given on.
+  std::filesystem::create_directories(batond.locations.state_dir);
+  FileDescriptor turn(::open((batond.locations.state_dir + "/start.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::flock(turn.get(), LOCK_EX) == 0);
+  Result<bool> started = false;
+  std::thread other([&] { started = start_daemon(batond.locations); });
+  const FileDescriptor socket = listening(batond.locations.socket);
+  turn.reset();
+  other.join();
+  CHECK(started == false);
+  CHECK(batond.log().empty());
+}
+
+}  // namespace
+}  // namespace baton::cli

@@ -1,0 +1,105 @@
+#include "workflow_files.hpp"
+
+#include <baton/base/limits.hpp>
+
+#include "catch.hpp"
+#include "temp_folder.hpp"
+
+namespace baton::cli {
+namespace {
+
+const std::string kChild = "tasks:\n  a:\n    run: echo child\n";
+
+std::string uses(const std::string& path) { return "tasks:\n  sub:\n    uses: " + path + "\n"; }
+
+TEST_CASE("a bundle has the file and everything it uses, by paths from the file's folder") {
+  const test::TempFolder folder;
+  const std::string entry =
+      folder.write("flows/main.yaml", "tasks:\n  a:\n    uses: parts/one.yaml\n  b:\n    uses: ../shared.yaml\n");
+  folder.write("flows/parts/one.yaml", uses("two.yaml"));
+  folder.write("flows/parts/two.yaml", kChild);
+  folder.write("shared.yaml", kChild);
+  const auto files = collect(entry);
+  REQUIRE(files);
+  CHECK(files->bundle.entry == "main.yaml");
+  CHECK(files->working_dir == folder / "flows");
+  CHECK(files->unreadable.empty());
+  std::vector<std::string> paths;
+  for (const auto& [path, text] : files->bundle.files) paths.push_back(path);
+  CHECK(paths == std::vector<std::string>{"../shared.yaml", "main.yaml", "parts/one.yaml", "parts/two.yaml"});
+  CHECK(check(*files).workflow != nullptr);
+}
+
+TEST_CASE("a used file that is not there is an error that names it and who uses it") {
+  const test::TempFolder folder;
+  const auto files = collect(folder.write("main.yaml", uses("gone.yaml")));
+  REQUIRE(files);
+  const CheckedWorkflow checked = check(*files);
+  CHECK(checked.workflow == nullptr);
+  CHECK(checked.errors > 0);
+  CHECK(checked.report.find("gone.yaml") != std::string::npos);
+  CHECK(checked.report.find("No such file") != std::string::npos);
+}
+
+TEST_CASE("files that use each other are read once") {
+  const test::TempFolder folder;
+  folder.write("b.yaml", uses("a.yaml"));
+  const auto files = collect(folder.write("a.yaml", uses("b.yaml")));
+  REQUIRE(files);
+  CHECK(files->bundle.files.size() == 2);
+  CHECK(check(*files).workflow == nullptr);
+}
+
+TEST_CASE("an entry that cannot be read is a wrong argument") {
+  const test::TempFolder folder;
+  for (const std::string& path : {folder / "none.yaml", folder.path(), folder / "none/x.yaml"}) {
+    const auto files = collect(path);
+    REQUIRE_FALSE(files);
+    CHECK(files.error().code == ErrorCode::invalid_argument);
+    CHECK(files.error().message.find(path) != std::string::npos);
+  }
+}
+
+TEST_CASE("a device without end is read up to the limit only") {
+  const auto text = read_file("/dev/zero", 1000);
+  REQUIRE(text);
+  CHECK(text->size() == 1001);
+}
+
+TEST_CASE("diagnostics name files as the user did, with the source line") {
+  const test::TempFolder folder;
+  const std::string entry = folder.write("sub/main.yaml", "tasks:\n  a:\n    rum: echo\n");
+  const auto files = collect(folder / "sub/../sub/main.yaml");
+  REQUIRE(files);
+  const CheckedWorkflow checked = check(*files);
+  CHECK(checked.workflow == nullptr);
+  CHECK(checked.report.find(entry + ":3:5: error: ") != std::string::npos);
+  CHECK(checked.report.find("    rum: echo\n") != std::string::npos);
+}
+
+TEST_CASE("parameters come from a JSON file, and -p wins") {
+  const test::TempFolder folder;
+  const std::string file = folder.write("p.json", R"({"C": 0.1, "name": "x", "deep": false})");
+  const auto params = read_params({"C=1", "url=a=b", "empty="}, file);
+  REQUIRE(params);
+  CHECK(*params == nlohmann::json{{"C", "1"}, {"name", "x"}, {"deep", false}, {"url", "a=b"}, {"empty", ""}});
+  CHECK(*read_params({}, "") == nlohmann::json::object());
+}
+
+TEST_CASE("parameters that cannot be read are wrong arguments") {
+  const test::TempFolder folder;
+  const auto refused = [](const Result<nlohmann::json>& params) {
+    return !params && params.error().code == ErrorCode::invalid_argument;
+  };
+  CHECK(refused(read_params({"novalue"}, "")));
+  CHECK(refused(read_params({"=x"}, "")));
+  CHECK(refused(read_params({"a b=x"}, "")));
+  CHECK(refused(read_params({"a=\xff"}, "")));
+  CHECK(refused(read_params({}, folder / "none.json")));
+  CHECK(refused(read_params({}, folder.write("list.json", "[1]"))));
+  CHECK(refused(read_params({}, folder.write("bad.json", "{"))));
+  CHECK(refused(read_params({}, folder.write("deep.json", "{\"a\":" + std::string(100'000, '[')))));
+}
+
+}  // namespace
+}  // namespace baton::cli
