@@ -44,39 +44,45 @@ std::string bash_operand(Operand operand) {
   return ":";
 }
 
-}  // namespace
-
-std::string bash_completion(const CommandTree& tree) {
+// The arms of the script's `case` statements.
+struct BashCases {
   std::string commands;  // path → its commands
   std::string options;   // path → its options
   std::string values;    // "path option" → its values
   std::string takers;    // "path option" that takes a value
   std::string operands;  // "path:position" → how to complete
+};
+
+BashCases bash_cases(const CommandTree& tree) {
+  BashCases cases;
   walk(tree, "", [&](const CommandTree& command, const std::string& path) {
     if (!command.commands.empty()) {
-      commands += fmt::format("    {}) subcommands={} ;;\n", shell_quoted(path),
-                              shell_quoted(words(names_of(command.commands))));
+      cases.commands += fmt::format("    {}) subcommands={} ;;\n", shell_quoted(path),
+                                    shell_quoted(words(names_of(command.commands))));
     }
     std::vector<std::string> names;
     for (const CommandTree::Option& option : command.options) {
       for (const std::string& name : option.names) {
         names.push_back(name);
         if (!option.takes_value) continue;
-        takers += fmt::format("    {}) return 0 ;;\n", shell_quoted(path + " " + name));
+        cases.takers += fmt::format("    {}) return 0 ;;\n", shell_quoted(path + " " + name));
         if (!option.choices.empty())
-          values += fmt::format("    {}) choices={} ;;\n", shell_quoted(path + " " + name),
-                                shell_quoted(words(option.choices)));
+          cases.values += fmt::format("    {}) choices={} ;;\n", shell_quoted(path + " " + name),
+                                      shell_quoted(words(option.choices)));
       }
     }
-    options += fmt::format("    {}) options={} ;;\n", shell_quoted(path), shell_quoted(words(names)));
+    cases.options += fmt::format("    {}) options={} ;;\n", shell_quoted(path), shell_quoted(words(names)));
     for (std::size_t i = 0; i < command.operands.size(); ++i) {
       const bool repeats = i + 1 == command.operands.size();
-      operands +=
+      cases.operands +=
           fmt::format("    {}{}) {} ;;\n", shell_quoted(fmt::format("{}:{}", path, i)),
                       repeats ? fmt::format("|{}*", shell_quoted(path + ":")) : "", bash_operand(command.operands[i]));
     }
   });
-  return fmt::format(R"(# bash completion for baton; from `baton completion bash`.
+  return cases;
+}
+
+constexpr const char* kBashScript = R"(# bash completion for baton; from `baton completion bash`.
 _baton_takes_value() {{
   case "$1" in
 {takers}  esac
@@ -126,9 +132,15 @@ _baton() {{
 }}
 
 complete -F _baton baton
-)",
-                     fmt::arg("takers", takers), fmt::arg("commands", commands), fmt::arg("values", values),
-                     fmt::arg("options", options), fmt::arg("operands", operands));
+)";
+
+}  // namespace
+
+std::string bash_completion(const CommandTree& tree) {
+  const BashCases cases = bash_cases(tree);
+  return fmt::format(fmt::runtime(kBashScript), fmt::arg("takers", cases.takers), fmt::arg("commands", cases.commands),
+                     fmt::arg("values", cases.values), fmt::arg("options", cases.options),
+                     fmt::arg("operands", cases.operands));
 }
 
 namespace {

@@ -4,11 +4,11 @@
 namespace baton::cli {
 
 Action declare_cancel(Arguments& arguments) {
-  struct Options {
+  struct CancelOptions {
     std::vector<std::string> runs;
     std::string reason;
   };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CancelOptions>();
   arguments.operands("RUN", options->runs, Operand::run, "The runs");
   arguments.text("--reason", options->reason, "TEXT", "Kept with the run");
   return [options](Session& session) -> Outcome {

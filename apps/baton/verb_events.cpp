@@ -7,7 +7,7 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct EventsOptions {
   std::string run;
   bool follow = false;
   std::optional<std::uint64_t> tail;
@@ -37,7 +37,7 @@ void print_event(Session& session, const views::EventView& event) {
 }  // namespace
 
 Action declare_events(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EventsOptions>();
   arguments.operand("RUN", options->run, Operand::run, "Of this run only", false);
   arguments.flag("-f,--follow", options->follow, "Go on with what happens; of a run: until it ends");
   arguments.number("--tail", options->tail, "Only the last N (100; with a run: all of them); 0: all");

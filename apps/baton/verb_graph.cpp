@@ -15,7 +15,7 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct GraphOptions {
   std::string what;
   std::string language = "dot";
   bool reduced = false;
@@ -27,7 +27,7 @@ bool is_file(const std::string& what) {
          what.ends_with(".yml");
 }
 
-api::Answer<DrawnGraph> graph_of_run(Session& session, const Options& options) {
+api::Answer<DrawnGraph> graph_of_run(Session& session, const GraphOptions& options) {
   auto client = session.connect();
   if (!client) return std::unexpected(client.error());
   const auto run = client->run(options.what);
@@ -78,7 +78,7 @@ Result<void> draw_svg(Output& out, const std::string& dot) {
   return {};
 }
 
-Outcome draw(Session& session, const Options& options) {
+Outcome draw(Session& session, const GraphOptions& options) {
   DrawnGraph graph;
   if (is_file(options.what)) {
     const auto loaded = load_workflow(session, options.what);
@@ -104,7 +104,7 @@ Outcome draw(Session& session, const Options& options) {
 }  // namespace
 
 Action declare_graph(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GraphOptions>();
   arguments.operand("FILE|RUN", options->what, Operand::file, "A workflow file, or a run");
   arguments.choice("-o,--output", options->language, {"dot", "mermaid", "json", "svg"},
                    "The language; svg needs Graphviz");

@@ -11,7 +11,7 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string run, task;
   bool follow = false;
   bool failed = false;
@@ -39,7 +39,7 @@ bool has_ended(const views::RunView& run, const std::string& task) {
 
 class LogListener : public RunListener {
  public:
-  LogListener(Session& session, const Options& options, views::RunView run, LogStreams& streams)
+  LogListener(Session& session, const LogsOptions& options, views::RunView run, LogStreams& streams)
       : options_(options), run_(std::move(run)), streams_(streams), client_(session.locations().socket) {
     satisfied_ = has_ended(run_, options_.task);
   }
@@ -77,14 +77,14 @@ class LogListener : public RunListener {
     return run && has_ended(*run, options_.task);
   }
 
-  const Options& options_;
+  const LogsOptions& options_;
   views::RunView run_;
   LogStreams& streams_;
   api::Client client_;
   bool satisfied_ = false;
 };
 
-Outcome follow_logs(Session& session, const Options& options, const views::RunView& run,
+Outcome follow_logs(Session& session, const LogsOptions& options, const views::RunView& run,
                     const std::vector<api::LogEntry>& entries) {
   Interrupts interrupts;  // before the threads, so that they inherit the blocked signal
   LogStreams streams(session.locations().socket, run.id, !names_one(run, options.task), options.tail, session.out);
@@ -101,7 +101,7 @@ Outcome follow_logs(Session& session, const Options& options, const views::RunVi
   return kExitSucceeded;
 }
 
-Outcome show_logs(Session& session, api::Client& client, const Options& options, const views::RunView& run,
+Outcome show_logs(Session& session, api::Client& client, const LogsOptions& options, const views::RunView& run,
                   const std::vector<api::LogEntry>& entries) {
   const bool headed = entries.size() > 1;
   for (const api::LogEntry& entry : entries) {
@@ -134,7 +134,7 @@ Outcome show_logs(Session& session, api::Client& client, const Options& options,
   return kExitSucceeded;
 }
 
-Outcome logs(Session& session, const Options& options) {
+Outcome logs(Session& session, const LogsOptions& options) {
   auto client = session.connect();
   if (!client) return std::unexpected(client.error());
   const auto run = client->run(options.run);
@@ -161,7 +161,7 @@ Outcome logs(Session& session, const Options& options) {
 }  // namespace
 
 Action declare_logs(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogsOptions>();
   arguments.operand("RUN", options->run, Operand::run, "The run");
   arguments.operand("TASK", options->task, Operand::task, "A task, or an instance of its matrix such as 'train[C=1]'",
                     false);

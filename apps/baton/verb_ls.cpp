@@ -8,14 +8,14 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct LsOptions {
   std::string workflow;
   std::vector<std::string> states;
   bool all = false;
   std::uint64_t limit = 50;
 };
 
-api::Answer<std::vector<views::RunView>> fetch(api::Client& client, const Options& options, bool& more) {
+api::Answer<std::vector<views::RunView>> fetch(api::Client& client, const LsOptions& options, bool& more) {
   constexpr std::uint64_t kPage = 500;
   std::vector<views::RunView> runs;
   api::RunQuery query;
@@ -36,7 +36,7 @@ api::Answer<std::vector<views::RunView>> fetch(api::Client& client, const Option
 }  // namespace
 
 Action declare_ls(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LsOptions>();
   arguments.text("--workflow", options->workflow, "NAME", "Runs of this workflow only");
   arguments.texts("--state", options->states, "STATE",
                   "queued, running, succeeded, failed or cancelled; may be repeated");

@@ -5,11 +5,11 @@
 namespace baton::cli {
 
 Action declare_plan(Arguments& arguments) {
-  struct Options {
+  struct PlanOptions {
     std::string file;
     ParamOptions params;
   };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanOptions>();
   arguments.operand("FILE", options->file, Operand::file, "The workflow file");
   options->params.declare(arguments);
   return [options](Session& session) -> Outcome {

@@ -8,7 +8,7 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct RetryOptions {
   std::string run, from;
   bool failed = false;  // the default, said aloud
   bool dry_run = false;
@@ -38,7 +38,7 @@ void print_reply(Session& session, const api::RetryReply& reply, bool dry_run) {
 }  // namespace
 
 Action declare_retry(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RetryOptions>();
   arguments.operand("RUN", options->run, Operand::run, "The run");
   arguments.flag("--failed", options->failed, "What did not succeed, and everything behind it (the default)");
   arguments.text("--from", options->from, "TASK", "This task and everything behind it");

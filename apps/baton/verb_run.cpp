@@ -18,10 +18,10 @@ void print_submitted(Session& session, const views::RunView& run) {
 }  // namespace
 
 Action declare_run(Arguments& arguments) {
-  struct Options : SubmitOptions {
+  struct RunOptions : SubmitOptions {
     bool detach = false;
   };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   options->declare(arguments);
   arguments.flag("-d,--detach", options->detach, "Do not wait for its end");
   return [options](Session& session) -> Outcome {

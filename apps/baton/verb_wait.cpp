@@ -9,7 +9,7 @@
 namespace baton::cli {
 namespace {
 
-struct Options {
+struct WaitOptions {
   std::vector<std::string> runs;
   std::string timeout;
 };
@@ -35,7 +35,7 @@ int worse(int a, int b) {
   return rank(a) < rank(b) ? b : a;
 }
 
-Outcome wait_for(Session& session, const Options& options) {
+Outcome wait_for(Session& session, const WaitOptions& options) {
   const auto timeout = parse_timeout(options.timeout);
   if (!timeout) return refuse(timeout.error());
   FollowQuery query;
@@ -86,7 +86,7 @@ Outcome wait_for(Session& session, const Options& options) {
 }  // namespace
 
 Action declare_wait(Arguments& arguments) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WaitOptions>();
   arguments.operands("RUN", options->runs, Operand::run, "The runs");
   arguments.text("--timeout", options->timeout, "DURATION",
                  "Give up after this time with exit code 124, such as 90s or 1h");

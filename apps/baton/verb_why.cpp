@@ -5,10 +5,10 @@
 namespace baton::cli {
 
 Action declare_why(Arguments& arguments) {
-  struct Options {
+  struct WhyOptions {
     std::string run, task;
   };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WhyOptions>();
   arguments.operand("RUN", options->run, Operand::run, "The run");
   arguments.operand("TASK", options->task, Operand::task, "A task of it", false);
   return [options](Session& session) -> Outcome {

@@ -35,12 +35,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNickname
                                                                                    {"@yearly", "0 0 1 1 *"},
                                                                                    {"@annually", "0 0 1 1 *"}}};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
-}
-
 std::vector<std::string_view> split(std::string_view text, std::string_view separators, bool keep_empty) {
   std::vector<std::string_view> parts;
   while (true) {
@@ -67,7 +61,7 @@ Result<unsigned> parse_number(const Field& field, std::string_view text) {
 }
 
 Result<unsigned> parse_value(const Field& field, std::string_view text) {
-  const std::string word = lower(text);
+  const std::string word = to_lower(text);
   for (unsigned i = 0; i < field.names.size(); ++i) {
     if (field.names[i] == word) return field.lowest + i;
   }
@@ -132,7 +126,7 @@ void assign(std::bitset<N>& to, const std::bitset<64>& from) {
 }
 
 Result<std::string_view> expand_nickname(std::string_view text) {
-  const std::string word = lower(text);
+  const std::string word = to_lower(text);
   std::vector<std::string_view> names;
   for (const auto& [name, fields] : kNicknames) {
     if (name == word) return fields;

@@ -11,12 +11,6 @@
 namespace baton::calendar {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
-}
-
 std::string_view city(std::string_view zone) { return zone.substr(zone.rfind('/') + 1); }
 
 std::vector<std::string> zone_names() {
@@ -62,9 +56,9 @@ bool is_time_zone(std::string_view name) { return Zone::find(name).has_value(); 
 std::optional<std::string> nearest_time_zone(std::string_view name) {
   if (name.empty()) return std::nullopt;
   const std::vector<std::string> names = zone_names();
-  const std::string wanted = lower(name);
+  const std::string wanted = to_lower(name);
   std::vector<std::string> lowered;
-  for (const std::string& zone : names) lowered.push_back(lower(zone));
+  for (const std::string& zone : names) lowered.push_back(to_lower(zone));
   const auto original = [&](auto found) { return names[static_cast<std::size_t>(found - lowered.begin())]; };
   if (const auto same = std::find(lowered.begin(), lowered.end(), wanted); same != lowered.end()) return original(same);
   const auto same_city =

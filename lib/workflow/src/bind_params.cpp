@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kShownBytes = 80;
 constexpr std::size_t kErrors = 20;  // in one message
 
-std::string shown(const Value& value) {
+std::string shown_value(const Value& value) {
   std::string text = value.is_string() ? value.get_ref<const std::string&>()
                                        : value.dump(-1, ' ', false, Value::error_handler_t::replace);
   if (text.size() > kShownBytes) text = text.substr(0, kShownBytes) + "…";
@@ -24,7 +24,7 @@ std::string shown(const Value& value) {
 }
 
 std::unexpected<Error> wrong(const Value& value, std::string_view expected) {
-  return fail(ErrorCode::invalid_argument, "must be {}, not `{}`", expected, shown(value));
+  return fail(ErrorCode::invalid_argument, "must be {}, not `{}`", expected, shown_value(value));
 }
 
 template <class Number>
@@ -98,8 +98,8 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
   const auto& allowed = param.enumeration;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
     std::string list;
-    for (const Value& one : allowed) list += (list.empty() ? "" : ", ") + shown(one);
-    return fail(ErrorCode::invalid_argument, "must be one of {}, not `{}`", list, shown(value));
+    for (const Value& one : allowed) list += (list.empty() ? "" : ", ") + shown_value(one);
+    return fail(ErrorCode::invalid_argument, "must be one of {}, not `{}`", list, shown_value(value));
   }
   if (param.min || param.max) {
     const double number = param.type == ParamType::duration
@@ -107,11 +107,11 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
                               : value.get<double>();
     if (param.min && number < *param.min) {
       return fail(ErrorCode::invalid_argument, "must be at least {}, not `{}`", bound_text(param, *param.min),
-                  shown(value));
+                  shown_value(value));
     }
     if (param.max && number > *param.max) {
       return fail(ErrorCode::invalid_argument, "must be at most {}, not `{}`", bound_text(param, *param.max),
-                  shown(value));
+                  shown_value(value));
     }
   }
   if (param.pattern.empty()) return {};
@@ -119,7 +119,7 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
   if (!matches) return std::unexpected(matches.error());
   if (*matches) return {};
   return fail(ErrorCode::invalid_argument, "must match the pattern `{}`, which `{}` does not", param.pattern,
-              shown(value));
+              shown_value(value));
 }
 
 }  // namespace
@@ -159,7 +159,7 @@ Result<Value> bind_params(const WorkflowSpec& workflow, const Value& submitted) 
   for (const auto& [name, value] : submitted.items()) {
     if (result.contains(name) || errors.size() >= kErrors) continue;
     const auto near = nearest(name, names);
-    errors.push_back(fmt::format("there is no parameter `{}`{}", shown(name),
+    errors.push_back(fmt::format("there is no parameter `{}`{}", shown_value(name),
                                  near ? fmt::format(" (did you mean `{}`?)", *near) : ""));
   }
   if (errors.empty()) return result;

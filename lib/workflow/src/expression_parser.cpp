@@ -238,16 +238,11 @@ class Parser {
   }
 
   bool unknown_function(const Token& name) {
-    const auto lower = [](std::string_view text) {
-      std::string out(text);
-      for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-      return out;
-    };
     std::vector<std::string_view> names;
     std::optional<std::string_view> meant;
     for (const Signature& known : signatures()) {
       names.push_back(known.name);
-      if (lower(known.name) == lower(name.text)) meant = known.name;
+      if (to_lower(known.name) == to_lower(name.text)) meant = known.name;
     }
     if (!meant) meant = nearest(name.text, names);
     return error_at(name.offset, fmt::format("unknown function `{}`", shown(name.text)),

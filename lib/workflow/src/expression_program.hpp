@@ -14,6 +14,10 @@
 
 namespace baton::workflow {
 
+// Around an expression in a text.
+inline constexpr std::string_view kExpressionOpen = "${{";
+inline constexpr std::string_view kExpressionClose = "}}";
+
 enum class Context : std::uint8_t { params, matrix, needs, run, workflow, env, secrets };
 inline constexpr std::array<std::string_view, 7> kContextNames{"params",   "matrix", "needs",  "run",
                                                                "workflow", "env",    "secrets"};

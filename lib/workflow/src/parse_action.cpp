@@ -9,7 +9,6 @@
 namespace baton::workflow {
 namespace {
 
-constexpr std::string_view kOpen = "${{";
 constexpr std::size_t kArguments = 100'000;
 
 }  // namespace
@@ -82,8 +81,8 @@ void TaskReader::read_run(TaskSpec& task) {
   if (node.is_scalar() && node.text().find_first_not_of(" \t\n") == std::string_view::npos) {
     problems_.error(node.offset(), "`run` is empty");
   }
-  if (const std::size_t at = run.script.find(kOpen); at != std::string::npos) {
-    const std::size_t in_source = problems_.source().text().find(kOpen, node.offset());
+  if (const std::size_t at = run.script.find(kExpressionOpen); at != std::string::npos) {
+    const std::size_t in_source = problems_.source().text().find(kExpressionOpen, node.offset());
     problems_.error(in_source == std::string_view::npos ? node.offset() : in_source,
                     "`run` is never templated: bind the value in `env:`",
                     "write env: {NAME: \"${{ … }}\"} and use \"$NAME\" in the script");
@@ -130,7 +129,7 @@ void TaskReader::read_uses(TaskSpec& task) {
   const Node node = value(TaskKey::uses);
   auto path = read_string(problems_, node, "uses");
   if (!path) return;
-  if (path->empty() || path->find(kOpen) != std::string::npos) {
+  if (path->empty() || path->find(kExpressionOpen) != std::string::npos) {
     problems_.error(node.offset(), "`uses` must be the path of a workflow file, without expressions");
     return;
   }
@@ -152,7 +151,7 @@ void TaskReader::check_with(const WorkflowSpec& used, const UsesWorkflow& uses) 
       if (param == used.params.end()) {
         problems_.error(key.offset(), fmt::format("`{}` has no parameter `{}`", uses.path, key.text().substr(0, 80)),
                         problems_.did_you_mean(key.text(), param_names(used.params)));
-      } else if (item.is_scalar() && item.text().find(kOpen) == std::string_view::npos) {
+      } else if (item.is_scalar() && item.text().find(kExpressionOpen) == std::string_view::npos) {
         const auto bound = bind_value(*param, std::string(item.text()));
         if (bound) continue;
         problems_.error(item.offset(), fmt::format("parameter `{}` {}", param->name, bound.error().message));
@@ -171,22 +170,22 @@ void TaskReader::read_approval(TaskSpec& task) {
   approval.message = Template::literal(fmt::format("Approve {}?", task.id));
   const Node node = value(TaskKey::approval);
   if (!expect_map(problems_, node, "approval")) return;
-  enum class Key { message, timeout, on_timeout };
-  constexpr std::array<std::string_view, 3> kKeys{"message", "timeout", "on_timeout"};
+  enum class ActionKey { message, timeout, on_timeout };
+  constexpr std::array<std::string_view, 3> kActionKeys{"message", "timeout", "on_timeout"};
   constexpr Choices<bool, 2> kVerdicts{{{"reject", false}, {"approve", true}}};
-  const auto fields = read_fields<Key>(problems_, node, "`approval`", kKeys);
-  if (fields.has(Key::message) && read_string(problems_, fields.value(Key::message), "message")) {
-    auto message = compile_template(file_, fields.value(Key::message), {.field = "approval.message"});
+  const auto fields = read_fields<ActionKey>(problems_, node, "`approval`", kActionKeys);
+  if (fields.has(ActionKey::message) && read_string(problems_, fields.value(ActionKey::message), "message")) {
+    auto message = compile_template(file_, fields.value(ActionKey::message), {.field = "approval.message"});
     if (message) approval.message = *std::move(message);
   }
-  if (fields.has(Key::timeout)) {
-    approval.timeout = read_duration(problems_, fields.value(Key::timeout), "timeout", std::chrono::seconds(1));
+  if (fields.has(ActionKey::timeout)) {
+    approval.timeout = read_duration(problems_, fields.value(ActionKey::timeout), "timeout", std::chrono::seconds(1));
   }
-  if (!fields.has(Key::on_timeout)) return;
+  if (!fields.has(ActionKey::on_timeout)) return;
   approval.approve_on_timeout =
-      read_choice(problems_, fields.value(Key::on_timeout), "on_timeout", kVerdicts).value_or(false);
-  if (fields.has(Key::timeout)) return;
-  problems_.error(fields.key(Key::on_timeout).offset(), "`on_timeout` without a `timeout`");
+      read_choice(problems_, fields.value(ActionKey::on_timeout), "on_timeout", kVerdicts).value_or(false);
+  if (fields.has(ActionKey::timeout)) return;
+  problems_.error(fields.key(ActionKey::on_timeout).offset(), "`on_timeout` without a `timeout`");
 }
 
 }  // namespace baton::workflow

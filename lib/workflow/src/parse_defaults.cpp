@@ -7,9 +7,9 @@
 namespace baton::workflow {
 namespace {
 
-enum class Key { timeout, grace, retry, env, resources, shell, working_dir, runs_on, pool };
-constexpr std::array<std::string_view, 9> kKeys{"timeout", "grace",       "retry",   "env", "resources",
-                                                "shell",   "working_dir", "runs_on", "pool"};
+enum class DefaultsKey { timeout, grace, retry, env, resources, shell, working_dir, runs_on, pool };
+constexpr std::array<std::string_view, 9> kDefaultsKeys{"timeout", "grace",       "retry",   "env", "resources",
+                                                        "shell",   "working_dir", "runs_on", "pool"};
 
 }  // namespace
 
@@ -17,23 +17,23 @@ void read_defaults(FileContext& file, Node node) {
   Problems& problems = file.problems;
   Defaults& defaults = file.defaults;
   if (!expect_map(problems, node, "defaults")) return;
-  const auto fields = read_fields<Key>(problems, node, "`defaults`", kKeys);
-  const auto each = [&](Key key, const auto& read) {
+  const auto fields = read_fields<DefaultsKey>(problems, node, "`defaults`", kDefaultsKeys);
+  const auto each = [&](DefaultsKey key, const auto& read) {
     if (fields.has(key)) read(fields.value(key));
   };
-  each(Key::timeout,
+  each(DefaultsKey::timeout,
        [&](Node value) { defaults.timeout = read_duration(problems, value, "timeout", std::chrono::milliseconds(1)); });
-  each(Key::grace, [&](Node value) { defaults.grace = read_duration(problems, value, "grace"); });
-  each(Key::retry, [&](Node value) { defaults.retry = read_retry(problems, value); });
-  each(Key::resources, [&](Node value) { read_resources(problems, value, defaults.resources); });
-  each(Key::shell, [&](Node value) { defaults.shell = read_shell(problems, value); });
-  each(Key::runs_on, [&](Node value) { defaults.runs_on = read_runs_on(problems, value); });
-  each(Key::pool, [&](Node value) { defaults.pools = read_pool(problems, value); });
+  each(DefaultsKey::grace, [&](Node value) { defaults.grace = read_duration(problems, value, "grace"); });
+  each(DefaultsKey::retry, [&](Node value) { defaults.retry = read_retry(problems, value); });
+  each(DefaultsKey::resources, [&](Node value) { read_resources(problems, value, defaults.resources); });
+  each(DefaultsKey::shell, [&](Node value) { defaults.shell = read_shell(problems, value); });
+  each(DefaultsKey::runs_on, [&](Node value) { defaults.runs_on = read_runs_on(problems, value); });
+  each(DefaultsKey::pool, [&](Node value) { defaults.pools = read_pool(problems, value); });
   const auto scope = [](std::string_view field, bool secrets) {
     return Scope{.field = field, .needs = false, .matrix = false, .env = true, .secrets = secrets};
   };
-  each(Key::env, [&](Node value) { read_env(file, value, scope("env", true), defaults.env); });
-  each(Key::working_dir, [&](Node value) {
+  each(DefaultsKey::env, [&](Node value) { read_env(file, value, scope("env", true), defaults.env); });
+  each(DefaultsKey::working_dir, [&](Node value) {
     if (!read_string(problems, value, "working_dir")) return;
     auto text = compile_template(file, value, scope("working_dir", false));
     if (text) defaults.working_dir = *std::move(text);

@@ -9,8 +9,6 @@
 namespace baton::workflow {
 namespace {
 
-constexpr std::string_view kOpen = "${{";
-constexpr std::string_view kClose = "}}";
 constexpr std::size_t kExpressions = 1'000'000;  // in one file; each takes some hundred bytes
 
 void set_scope(CheckContext& check, const Scope& scope) {
@@ -40,7 +38,7 @@ struct Place {
 Place place(FileContext& file, Node node, std::size_t at) {
   const SourceText& source = file.problems.source();
   if (const auto begin = node.text_offset()) return {source.pos(*begin + at), true};
-  const std::size_t found = source.text().find(kOpen, node.offset());
+  const std::size_t found = source.text().find(kExpressionOpen, node.offset());
   return {source.pos(found == std::string_view::npos ? node.offset() : found), false};
 }
 
@@ -54,11 +52,11 @@ void report(FileContext& file, std::vector<Diagnostic> diagnostics, const Place&
 
 }  // namespace
 
-bool looks_like_expression(Node node) { return node.is_scalar() && node.text().starts_with(kOpen); }
+bool looks_like_expression(Node node) { return node.is_scalar() && node.text().starts_with(kExpressionOpen); }
 
 std::optional<Template> compile_template(FileContext& file, Node node, const Scope& scope) {
   const std::string_view text = node.text();
-  if (text.find(kOpen) == std::string_view::npos) return Template::literal(std::string(text));
+  if (text.find(kExpressionOpen) == std::string_view::npos) return Template::literal(std::string(text));
   if (!count_expression(file, node)) return std::nullopt;
   set_scope(file.check, scope);
   const Place where = place(file, node, 0);
@@ -73,15 +71,15 @@ std::optional<Expression> compile_expression_field(FileContext& file, Node node,
   constexpr std::string_view kBlanks = " \t\n";
   std::size_t at = std::min(text.find_first_not_of(kBlanks), text.size());
   text = text.substr(at, text.find_last_not_of(kBlanks) + 1 - at);
-  if (text.starts_with(kOpen) && text.ends_with(kClose)) {
-    at += kOpen.size();
-    text = text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size());
-  } else if (!bare || text.find(kOpen) != std::string_view::npos) {
+  if (text.starts_with(kExpressionOpen) && text.ends_with(kExpressionClose)) {
+    at += kExpressionOpen.size();
+    text = text.substr(kExpressionOpen.size(), text.size() - kExpressionOpen.size() - kExpressionClose.size());
+  } else if (!bare || text.find(kExpressionOpen) != std::string_view::npos) {
     file.problems.error(node.offset(), fmt::format("`{}` must be one expression as a whole", scope.field),
                         "write ${{ … }} around all of it");
     return std::nullopt;
   }
-  if (text.find(kOpen) != std::string_view::npos) {
+  if (text.find(kExpressionOpen) != std::string_view::npos) {
     file.problems.error(node.offset(), fmt::format("`{}` must be one expression, not several", scope.field),
                         "write one ${{ … }} around all of it");
     return std::nullopt;

@@ -6,14 +6,14 @@
 namespace baton::workflow {
 namespace {
 
-constexpr int kCycles = 10;         // reported for one file
-constexpr std::size_t kNames = 12;  // shown of one cycle
+constexpr int kCycles = 10;              // reported for one file
+constexpr std::size_t kCycleNames = 12;  // shown of one cycle
 
 std::string describe(const FileContext& file, const std::vector<graph::Vertex>& path) {
   std::string text;
   for (std::size_t i = 0; i < path.size(); ++i) {
-    if (i == kNames && path.size() > kNames + 1) {
-      text += fmt::format("… ({} more) -> ", path.size() - kNames);
+    if (i == kCycleNames && path.size() > kCycleNames + 1) {
+      text += fmt::format("… ({} more) -> ", path.size() - kCycleNames);
       break;
     }
     text += fmt::format("{} -> ", file.heads[path[i]].id);

@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::size_t kParams = 1'000;
 
-enum class Key { type, default_value, enumeration, min, max, pattern, required, description };
-constexpr std::array<std::string_view, 8> kKeys{"type", "default", "enum",     "min",
-                                                "max",  "pattern", "required", "description"};
-using ParamFields = Fields<Key, kKeys.size()>;
+enum class ParamsKey { type, default_value, enumeration, min, max, pattern, required, description };
+constexpr std::array<std::string_view, 8> kParamsKeys{"type", "default", "enum",     "min",
+                                                      "max",  "pattern", "required", "description"};
+using ParamFields = Fields<ParamsKey, kParamsKeys.size()>;
 
 constexpr Choices<ParamType, 5> kTypes{{{"string", ParamType::string},
                                         {"int", ParamType::integer},
@@ -54,9 +54,9 @@ std::optional<Value> read_param_value(Problems& problems, Node node, const Param
 
 namespace {
 
-std::optional<double> read_bound(Problems& problems, const ParamFields& fields, Key key, const ParamSpec& param) {
+std::optional<double> read_bound(Problems& problems, const ParamFields& fields, ParamsKey key, const ParamSpec& param) {
   if (!fields.has(key)) return std::nullopt;
-  const std::string_view name = kKeys[static_cast<std::size_t>(key)];
+  const std::string_view name = kParamsKeys[static_cast<std::size_t>(key)];
   const Node node = fields.value(key);
   switch (param.type) {
     case ParamType::duration:
@@ -76,16 +76,16 @@ std::optional<double> read_bound(Problems& problems, const ParamFields& fields, 
 }
 
 void read_limits(Problems& problems, const ParamFields& fields, ParamSpec& param) {
-  param.min = read_bound(problems, fields, Key::min, param);
-  param.max = read_bound(problems, fields, Key::max, param);
+  param.min = read_bound(problems, fields, ParamsKey::min, param);
+  param.max = read_bound(problems, fields, ParamsKey::max, param);
   if (param.min && param.max && *param.min > *param.max) {
-    problems.error(fields.value(Key::max).offset(), "`max` is less than `min`");
+    problems.error(fields.value(ParamsKey::max).offset(), "`max` is less than `min`");
     param.min = param.max = std::nullopt;
   }
-  if (fields.has(Key::pattern)) {
-    const Node node = fields.value(Key::pattern);
+  if (fields.has(ParamsKey::pattern)) {
+    const Node node = fields.value(ParamsKey::pattern);
     if (param.type != ParamType::string) {
-      problems.error(fields.key(Key::pattern).offset(),
+      problems.error(fields.key(ParamsKey::pattern).offset(),
                      fmt::format("`pattern` does not apply to a {} parameter", to_string(param.type)));
     } else if (auto pattern = read_string(problems, node, "pattern")) {
       if (const auto checked = check_pattern(*pattern); checked) {
@@ -95,36 +95,37 @@ void read_limits(Problems& problems, const ParamFields& fields, ParamSpec& param
       }
     }
   }
-  if (!fields.has(Key::enumeration) || !expect_list(problems, fields.value(Key::enumeration), "enum")) return;
+  if (!fields.has(ParamsKey::enumeration) || !expect_list(problems, fields.value(ParamsKey::enumeration), "enum"))
+    return;
   std::vector<Value> values;
-  for (const Node item : fields.value(Key::enumeration).items()) {
+  for (const Node item : fields.value(ParamsKey::enumeration).items()) {
     if (auto value = read_param_value(problems, item, param, "enum")) values.push_back(*std::move(value));
   }
   param.enumeration = std::move(values);
 }
 
 void read_declaration(Problems& problems, Node node, ParamSpec& param) {
-  const auto fields = read_fields<Key>(problems, node, fmt::format("parameter `{}`", param.name), kKeys);
-  if (fields.has(Key::type)) {
-    const auto type = read_choice(problems, fields.value(Key::type), "type", kTypes);
+  const auto fields = read_fields<ParamsKey>(problems, node, fmt::format("parameter `{}`", param.name), kParamsKeys);
+  if (fields.has(ParamsKey::type)) {
+    const auto type = read_choice(problems, fields.value(ParamsKey::type), "type", kTypes);
     if (!type) return;  // nothing else can be judged
     param.type = *type;
-  } else if (fields.has(Key::default_value)) {
-    param.type = type_of_default(fields.value(Key::default_value)).value_or(ParamType::string);
+  } else if (fields.has(ParamsKey::default_value)) {
+    param.type = type_of_default(fields.value(ParamsKey::default_value)).value_or(ParamType::string);
   }
   read_limits(problems, fields, param);
-  if (fields.has(Key::description)) {
-    param.description = read_string(problems, fields.value(Key::description), "description").value_or("");
+  if (fields.has(ParamsKey::description)) {
+    param.description = read_string(problems, fields.value(ParamsKey::description), "description").value_or("");
   }
-  if (fields.has(Key::required)) {
-    param.required = read_bool(problems, fields.value(Key::required), "required").value_or(false);
+  if (fields.has(ParamsKey::required)) {
+    param.required = read_bool(problems, fields.value(ParamsKey::required), "required").value_or(false);
   }
-  if (!fields.has(Key::default_value)) return;
+  if (!fields.has(ParamsKey::default_value)) return;
   if (param.required) {
-    problems.error(fields.key(Key::default_value).offset(), "a required parameter has no use for a `default`",
+    problems.error(fields.key(ParamsKey::default_value).offset(), "a required parameter has no use for a `default`",
                    "leave out one of the two");
   }
-  if (auto value = read_param_value(problems, fields.value(Key::default_value), param, "default")) {
+  if (auto value = read_param_value(problems, fields.value(ParamsKey::default_value), param, "default")) {
     param.default_value = *std::move(value);
   }
 }

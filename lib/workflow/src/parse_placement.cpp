@@ -58,10 +58,11 @@ RunsOn read_runs_on(Problems& problems, Node node) {
   RunsOn runs_on;
   constexpr std::string_view kExpected = "a label, a list of labels, or {worker: NAME}";
   if (node.is_map()) {
-    enum class Key { worker };
-    const auto fields = read_fields<Key>(problems, node, "`runs_on`", std::array<std::string_view, 1>{"worker"});
-    if (fields.has(Key::worker)) {
-      runs_on.worker = read_name(problems, fields.value(Key::worker), "worker").value_or("");
+    enum class PlacementKey { worker };
+    const auto fields =
+        read_fields<PlacementKey>(problems, node, "`runs_on`", std::array<std::string_view, 1>{"worker"});
+    if (fields.has(PlacementKey::worker)) {
+      runs_on.worker = read_name(problems, fields.value(PlacementKey::worker), "worker").value_or("");
     } else {
       problems.error(node.offset(), fmt::format("`runs_on` must be {}", kExpected));
     }

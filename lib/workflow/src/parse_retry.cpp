@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::int64_t kMostRetries = 1'000;
 
-enum class Key { max_retries, delay, backoff, max_delay, jitter, on };
-constexpr std::array<std::string_view, 6> kKeys{"max_retries", "delay", "backoff", "max_delay", "jitter", "on"};
+enum class RetryKey { max_retries, delay, backoff, max_delay, jitter, on };
+constexpr std::array<std::string_view, 6> kRetryKeys{"max_retries", "delay", "backoff", "max_delay", "jitter", "on"};
 constexpr Choices<Backoff, 3> kBackoff{
     {{"constant", Backoff::constant}, {"linear", Backoff::linear}, {"exponential", Backoff::exponential}}};
 
@@ -45,19 +45,21 @@ RetryDraft read_retry(Problems& problems, Node node) {
     return draft;
   }
   if (!expect_map(problems, node, "retry")) return draft;
-  const auto fields = read_fields<Key>(problems, node, "`retry`", kKeys);
-  if (fields.has(Key::max_retries)) {
-    draft.max_retries = read_count(problems, fields.value(Key::max_retries), "max_retries").value_or(0);
+  const auto fields = read_fields<RetryKey>(problems, node, "`retry`", kRetryKeys);
+  if (fields.has(RetryKey::max_retries)) {
+    draft.max_retries = read_count(problems, fields.value(RetryKey::max_retries), "max_retries").value_or(0);
   }
-  if (fields.has(Key::delay)) draft.delay = read_duration(problems, fields.value(Key::delay), "delay");
-  if (fields.has(Key::backoff)) draft.backoff = read_choice(problems, fields.value(Key::backoff), "backoff", kBackoff);
-  if (fields.has(Key::max_delay)) {
-    draft.max_delay = read_duration(problems, fields.value(Key::max_delay), "max_delay");
+  if (fields.has(RetryKey::delay)) draft.delay = read_duration(problems, fields.value(RetryKey::delay), "delay");
+  if (fields.has(RetryKey::backoff))
+    draft.backoff = read_choice(problems, fields.value(RetryKey::backoff), "backoff", kBackoff);
+  if (fields.has(RetryKey::max_delay)) {
+    draft.max_delay = read_duration(problems, fields.value(RetryKey::max_delay), "max_delay");
   }
-  if (fields.has(Key::jitter)) draft.jitter = read_number(problems, fields.value(Key::jitter), "jitter", 0, 1);
-  if (fields.has(Key::on) && expect_list(problems, fields.value(Key::on), "on")) {
+  if (fields.has(RetryKey::jitter))
+    draft.jitter = read_number(problems, fields.value(RetryKey::jitter), "jitter", 0, 1);
+  if (fields.has(RetryKey::on) && expect_list(problems, fields.value(RetryKey::on), "on")) {
     draft.on.emplace();
-    for (const Node item : fields.value(Key::on).items()) read_pattern(problems, item, *draft.on);
+    for (const Node item : fields.value(RetryKey::on).items()) read_pattern(problems, item, *draft.on);
   }
   return draft;
 }

@@ -12,36 +12,37 @@ namespace {
 
 constexpr std::size_t kSchedules = 1'000;
 
-enum class Key { cron, every, timezone, catchup, overlap, start_deadline, params, enabled, asset, file };
-constexpr std::array<std::string_view, 10> kKeys{"cron",           "every",  "timezone", "catchup", "overlap",
-                                                 "start_deadline", "params", "enabled",  "asset",   "file"};
-using ScheduleFields = Fields<Key, kKeys.size()>;
+enum class ScheduleKey { cron, every, timezone, catchup, overlap, start_deadline, params, enabled, asset, file };
+constexpr std::array<std::string_view, 10> kScheduleKeys{"cron",           "every",  "timezone", "catchup", "overlap",
+                                                         "start_deadline", "params", "enabled",  "asset",   "file"};
+using ScheduleFields = Fields<ScheduleKey, kScheduleKeys.size()>;
 
 constexpr Choices<Catchup, 3> kCatchup{{{"none", Catchup::none}, {"latest", Catchup::latest}, {"all", Catchup::all}}};
 constexpr Choices<Overlap, 4> kOverlap{
     {{"allow", Overlap::allow}, {"skip", Overlap::skip}, {"queue", Overlap::queue}, {"replace", Overlap::replace}}};
 
 void read_when(Problems& problems, Node node, const ScheduleFields& fields, ScheduleSpec& schedule) {
-  if (fields.has(Key::cron)) {
-    if (auto cron = read_string(problems, fields.value(Key::cron), "cron")) {
+  if (fields.has(ScheduleKey::cron)) {
+    if (auto cron = read_string(problems, fields.value(ScheduleKey::cron), "cron")) {
       if (const auto parsed = calendar::Cron::parse(*cron); !parsed) {
-        problems.error(fields.value(Key::cron).offset(), fmt::format("`cron`: {}", parsed.error().message));
+        problems.error(fields.value(ScheduleKey::cron).offset(), fmt::format("`cron`: {}", parsed.error().message));
       }
       schedule.cron = *std::move(cron);
     }
   }
-  if (fields.has(Key::every)) {
-    schedule.every = read_duration(problems, fields.value(Key::every), "every", std::chrono::seconds(1));
+  if (fields.has(ScheduleKey::every)) {
+    schedule.every = read_duration(problems, fields.value(ScheduleKey::every), "every", std::chrono::seconds(1));
   }
-  if (fields.has(Key::cron) && fields.has(Key::every)) {
-    problems.error(fields.key(Key::every).offset(), "a schedule has either `cron` or `every`");
+  if (fields.has(ScheduleKey::cron) && fields.has(ScheduleKey::every)) {
+    problems.error(fields.key(ScheduleKey::every).offset(), "a schedule has either `cron` or `every`");
   }
-  for (const Key later : {Key::asset, Key::file}) {
+  for (const ScheduleKey later : {ScheduleKey::asset, ScheduleKey::file}) {
     if (!fields.has(later)) continue;
-    problems.error(fields.key(later).offset(),
-                   fmt::format("`{}` is not supported by this version", kKeys[static_cast<std::size_t>(later)]));
+    problems.error(fields.key(later).offset(), fmt::format("`{}` is not supported by this version",
+                                                           kScheduleKeys[static_cast<std::size_t>(later)]));
   }
-  if (!fields.has(Key::cron) && !fields.has(Key::every) && !fields.has(Key::asset) && !fields.has(Key::file)) {
+  if (!fields.has(ScheduleKey::cron) && !fields.has(ScheduleKey::every) && !fields.has(ScheduleKey::asset) &&
+      !fields.has(ScheduleKey::file)) {
     problems.error(node.offset(), "a schedule has either `cron` or `every`");
   }
 }
@@ -62,9 +63,10 @@ void read_timezone(Problems& problems, Node node, ScheduleSpec& schedule) {
 void read_schedule_params(FileContext& file, Node entry, const ScheduleFields& fields, ScheduleSpec& schedule) {
   Problems& problems = file.problems;
   const std::vector<ParamSpec>& params = file.spec.params;
-  const bool given = fields.has(Key::params) && expect_map(problems, fields.value(Key::params), "params");
+  const bool given =
+      fields.has(ScheduleKey::params) && expect_map(problems, fields.value(ScheduleKey::params), "params");
   if (given) {
-    for (const auto [key, node] : fields.value(Key::params).entries()) {
+    for (const auto [key, node] : fields.value(ScheduleKey::params).entries()) {
       const auto param = std::find_if(params.begin(), params.end(),
                                       [name = key.text()](const ParamSpec& p) { return p.name == name; });
       if (param == params.end()) {
@@ -78,7 +80,7 @@ void read_schedule_params(FileContext& file, Node entry, const ScheduleFields& f
     }
   }
   for (const ParamSpec& param : params) {
-    if (!param.required || (given && fields.value(Key::params).find(param.name))) continue;
+    if (!param.required || (given && fields.value(ScheduleKey::params).find(param.name))) continue;
     problems.error(entry.offset(), fmt::format("the schedule does not give the required parameter `{}`", param.name),
                    "add it to the schedule's `params`");
   }
@@ -88,21 +90,23 @@ ScheduleSpec read_entry(FileContext& file, Node node) {
   Problems& problems = file.problems;
   ScheduleSpec schedule;
   schedule.pos = problems.source().pos(node.offset());
-  const auto fields = read_fields<Key>(problems, node, "`schedule`", kKeys);
+  const auto fields = read_fields<ScheduleKey>(problems, node, "`schedule`", kScheduleKeys);
   read_when(problems, node, fields, schedule);
-  if (fields.has(Key::timezone)) read_timezone(problems, fields.value(Key::timezone), schedule);
-  if (fields.has(Key::catchup)) {
-    schedule.catchup = read_choice(problems, fields.value(Key::catchup), "catchup", kCatchup).value_or(Catchup::none);
+  if (fields.has(ScheduleKey::timezone)) read_timezone(problems, fields.value(ScheduleKey::timezone), schedule);
+  if (fields.has(ScheduleKey::catchup)) {
+    schedule.catchup =
+        read_choice(problems, fields.value(ScheduleKey::catchup), "catchup", kCatchup).value_or(Catchup::none);
   }
-  if (fields.has(Key::overlap)) {
-    schedule.overlap = read_choice(problems, fields.value(Key::overlap), "overlap", kOverlap).value_or(Overlap::allow);
+  if (fields.has(ScheduleKey::overlap)) {
+    schedule.overlap =
+        read_choice(problems, fields.value(ScheduleKey::overlap), "overlap", kOverlap).value_or(Overlap::allow);
   }
-  if (fields.has(Key::start_deadline)) {
+  if (fields.has(ScheduleKey::start_deadline)) {
     schedule.start_deadline =
-        read_duration(problems, fields.value(Key::start_deadline), "start_deadline", std::chrono::seconds(1));
+        read_duration(problems, fields.value(ScheduleKey::start_deadline), "start_deadline", std::chrono::seconds(1));
   }
-  if (fields.has(Key::enabled)) {
-    schedule.enabled = read_bool(problems, fields.value(Key::enabled), "enabled").value_or(true);
+  if (fields.has(ScheduleKey::enabled)) {
+    schedule.enabled = read_bool(problems, fields.value(ScheduleKey::enabled), "enabled").value_or(true);
   }
   read_schedule_params(file, node, fields, schedule);
   return schedule;

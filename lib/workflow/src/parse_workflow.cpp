@@ -8,7 +8,7 @@
 namespace baton::workflow {
 namespace {
 
-enum class Key {
+enum class WorkflowKey {
   name,
   description,
   labels,
@@ -25,11 +25,11 @@ enum class Key {
   outputs,
   retention
 };
-constexpr std::array<std::string_view, 15> kKeys{
+constexpr std::array<std::string_view, 15> kWorkflowKeys{
     "name",     "description", "labels",          "version",          "params",
     "env",      "schedule",    "max_active_runs", "max_active_tasks", "priority",
     "defaults", "tasks",       "finally",         "outputs",          "retention"};
-using TopFields = Fields<Key, kKeys.size()>;
+using TopFields = Fields<WorkflowKey, kWorkflowKeys.size()>;
 
 constexpr std::int64_t kMostActive = 1'000'000;
 
@@ -61,8 +61,8 @@ void read_retention(FileContext& file, Node node) {
 }
 
 void read_name_of_workflow(FileContext& file, Node root, const TopFields& fields, std::string_view file_name) {
-  if (fields.has(Key::name)) {
-    file.spec.name = read_name(file.problems, fields.value(Key::name), "name").value_or("");
+  if (fields.has(WorkflowKey::name)) {
+    file.spec.name = read_name(file.problems, fields.value(WorkflowKey::name), "name").value_or("");
     return;
   }
   file.spec.name = stem(file_name);
@@ -74,12 +74,12 @@ void read_name_of_workflow(FileContext& file, Node root, const TopFields& fields
 void read_settings(FileContext& file, const TopFields& fields) {
   Problems& problems = file.problems;
   WorkflowSpec& spec = file.spec;
-  if (fields.has(Key::description)) {
-    spec.description = read_string(problems, fields.value(Key::description), "description").value_or("");
+  if (fields.has(WorkflowKey::description)) {
+    spec.description = read_string(problems, fields.value(WorkflowKey::description), "description").value_or("");
   }
-  if (fields.has(Key::labels)) read_labels(file, fields.value(Key::labels));
-  if (fields.has(Key::version)) {
-    const Node node = fields.value(Key::version);
+  if (fields.has(WorkflowKey::labels)) read_labels(file, fields.value(WorkflowKey::labels));
+  if (fields.has(WorkflowKey::version)) {
+    const Node node = fields.value(WorkflowKey::version);
     if (!as_integer(node)) {
       wrong_type(problems, node, "version", "the integer 1");
     } else if (*as_integer(node) != 1) {
@@ -89,15 +89,16 @@ void read_settings(FileContext& file, const TopFields& fields) {
           "write version: 1");
     }
   }
-  const auto count = [&](Key key) {
+  const auto count = [&](WorkflowKey key) {
     if (!fields.has(key)) return std::uint32_t{0};
-    const std::string_view name = kKeys[static_cast<std::size_t>(key)];
+    const std::string_view name = kWorkflowKeys[static_cast<std::size_t>(key)];
     return static_cast<std::uint32_t>(read_integer(problems, fields.value(key), name, 1, kMostActive).value_or(0));
   };
-  spec.max_active_runs = count(Key::max_active_runs);
-  spec.max_active_tasks = count(Key::max_active_tasks);
-  if (fields.has(Key::priority)) spec.priority = read_priority(problems, fields.value(Key::priority)).value_or(0);
-  if (fields.has(Key::retention)) read_retention(file, fields.value(Key::retention));
+  spec.max_active_runs = count(WorkflowKey::max_active_runs);
+  spec.max_active_tasks = count(WorkflowKey::max_active_tasks);
+  if (fields.has(WorkflowKey::priority))
+    spec.priority = read_priority(problems, fields.value(WorkflowKey::priority)).value_or(0);
+  if (fields.has(WorkflowKey::retention)) read_retention(file, fields.value(WorkflowKey::retention));
 }
 
 void add_heads(FileContext& file, Node section, bool is_finally) {
@@ -122,16 +123,16 @@ void add_heads(FileContext& file, Node section, bool is_finally) {
 }
 
 bool read_heads(FileContext& file, Node root, const TopFields& fields) {
-  if (!fields.has(Key::tasks)) {
+  if (!fields.has(WorkflowKey::tasks)) {
     file.problems.error(root.offset(), "the workflow has no `tasks`");
     return false;
   }
-  if (fields.value(Key::tasks).is_map()) file.by_id.reserve(fields.value(Key::tasks).size());
-  add_heads(file, fields.value(Key::tasks), false);
+  if (fields.value(WorkflowKey::tasks).is_map()) file.by_id.reserve(fields.value(WorkflowKey::tasks).size());
+  add_heads(file, fields.value(WorkflowKey::tasks), false);
   file.spec.finally_begin = static_cast<std::uint32_t>(file.heads.size());
-  if (fields.has(Key::finally)) add_heads(file, fields.value(Key::finally), true);
+  if (fields.has(WorkflowKey::finally)) add_heads(file, fields.value(WorkflowKey::finally), true);
   if (file.heads.size() <= limits::kTasks) return true;
-  file.problems.error(fields.key(Key::tasks).offset(),
+  file.problems.error(fields.key(WorkflowKey::tasks).offset(),
                       fmt::format("the workflow has {} tasks, more than {}", file.heads.size(), limits::kTasks),
                       "a matrix makes many instances of one task");
   return false;
@@ -163,23 +164,24 @@ void read_root(FileContext& file, Node root, std::string_view file_name) {
                         fmt::format("a workflow must be a map with at least `tasks`, not {}", described(root)));
     return;
   }
-  const auto fields = read_fields<Key>(file.problems, root, "", kKeys);
+  const auto fields = read_fields<WorkflowKey>(file.problems, root, "", kWorkflowKeys);
   read_name_of_workflow(file, root, fields, file_name);
   read_settings(file, fields);
-  if (fields.has(Key::params)) read_params(file, fields.value(Key::params));
+  if (fields.has(WorkflowKey::params)) read_params(file, fields.value(WorkflowKey::params));
   file.check.param = [&file](std::string_view name) {
     const auto found = file.param_types.find(name);
     return found == file.param_types.end() ? std::nullopt : std::optional(found->second);
   };
-  if (fields.has(Key::schedule)) read_schedule(file, fields.value(Key::schedule));
-  if (fields.has(Key::env)) {
+  if (fields.has(WorkflowKey::schedule)) read_schedule(file, fields.value(WorkflowKey::schedule));
+  if (fields.has(WorkflowKey::env)) {
     const Scope scope{.field = "env", .needs = false, .matrix = false, .env = true, .secrets = true};
-    read_env(file, fields.value(Key::env), scope, file.spec.env);
+    read_env(file, fields.value(WorkflowKey::env), scope, file.spec.env);
   }
-  if (fields.has(Key::defaults)) read_defaults(file, fields.value(Key::defaults));
+  if (fields.has(WorkflowKey::defaults)) read_defaults(file, fields.value(WorkflowKey::defaults));
   if (!read_heads(file, root, fields)) return;
   read_tasks(file);
-  if (fields.has(Key::outputs) && !file.problems.full()) read_workflow_outputs(file, fields.value(Key::outputs));
+  if (fields.has(WorkflowKey::outputs) && !file.problems.full())
+    read_workflow_outputs(file, fields.value(WorkflowKey::outputs));
 }
 
 }  // namespace

@@ -8,15 +8,13 @@
 namespace baton::workflow {
 namespace {
 
-constexpr std::string_view kOpen = "${{";
 constexpr std::string_view kEscapedOpen = "$${{";
-constexpr std::string_view kClose = "}}";
 
 // Where the `}}` stands that ends the expression at `at`: not one inside of quotes. If the quotes do not pair, the
 // first
 // `}}` is taken, so that the compiler can say which quote is open.
 std::size_t find_close(std::string_view text, std::size_t at) {
-  const std::size_t first = text.find(kClose, at);
+  const std::size_t first = text.find(kExpressionClose, at);
   if (first == std::string_view::npos) return first;
   char quote = 0;
   for (; at < text.size(); ++at) {
@@ -26,7 +24,7 @@ std::size_t find_close(std::string_view text, std::size_t at) {
       if (c == quote) quote = 0;
     } else if (c == '\'' || c == '"') {
       quote = c;
-    } else if (text.substr(at).starts_with(kClose)) {
+    } else if (text.substr(at).starts_with(kExpressionClose)) {
       return at;
     }
   }
@@ -44,22 +42,22 @@ std::optional<Template> Template::compile(std::string_view text, SourcePos pos, 
   bool good = true;
   std::size_t at = 0;
   for (;;) {
-    const std::size_t open = text.find(kOpen, at);
+    const std::size_t open = text.find(kExpressionOpen, at);
     if (open == std::string_view::npos) break;
     if (open > at && text.substr(open - 1).starts_with(kEscapedOpen)) {
       literal += text.substr(at, open - 1 - at);
-      literal += kOpen;
-      at = open + kOpen.size();
+      literal += kExpressionOpen;
+      at = open + kExpressionOpen.size();
       continue;
     }
     literal += text.substr(at, open - at);
-    const std::size_t begin = open + kOpen.size();
+    const std::size_t begin = open + kExpressionOpen.size();
     const std::size_t close = find_close(text, begin);
     if (close == std::string_view::npos) {
       messages.error(open, "this `${{` has no closing `}}`", "the characters themselves are written `$${{`");
       return std::nullopt;
     }
-    at = close + kClose.size();
+    at = close + kExpressionClose.size();
     const bool whole = open == 0 && at == text.size();
     const bool exact = text.substr(0, begin).find('\n') == std::string_view::npos;
     auto expression = compile_expression(text.substr(begin, close - begin), Origin{origin.at(text, begin), exact},

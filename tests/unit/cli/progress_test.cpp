@@ -147,7 +147,7 @@ TEST_CASE("100,000 instances cost a redraw no more than the terminal's lines") {
   for (int i = 0; i < 100'000; ++i) story.is("big[i=" + std::to_string(i) + "]", i % 10 == 0 ? "running" : "succeeded");
   const auto block = live_block(story.progress, story.now(), {80, 24}, false);
   CHECK(block.size() == 22);
-  CHECK(block[1] == "  big          [██████████████████░░] 90000/100000  10000 running");
+  CHECK(block[1] == "  big           [██████████████████░░] 90000/100000  10000 running");
   CHECK(block.back() == "  … and 9981 more");
 }
 

@@ -17,10 +17,18 @@
 
 namespace baton::executor {
 
-// One accepted dial.
-class FakeSession {
+// One accepted dial. A read under way keeps it, so that it may be let go of at any time.
+class FakeSession : public std::enable_shared_from_this<FakeSession> {
  public:
-  FakeSession(boost::asio::io_context& io, int fd) : stream_(io, fd) { read(); }
+  FakeSession(boost::asio::io_context& io, int fd) : stream_(io, fd) {}
+
+  void read() {
+    stream_.async_read_some(boost::asio::buffer(input_),
+                            [self = shared_from_this()](const boost::system::error_code& error, std::size_t n) {
+                              if (!error) return self->take(n);
+                              self->closed = error != boost::asio::error::operation_aborted;
+                            });
+  }
 
   template <class T>
   [[nodiscard]] std::vector<T> got() const {
@@ -43,20 +51,14 @@ class FakeSession {
   bool closed = false;  // by the daemon
 
  private:
-  void read() {
-    stream_.async_read_some(boost::asio::buffer(input_), [this](const boost::system::error_code& error, std::size_t n) {
-      if (error) {
-        closed = error != boost::asio::error::operation_aborted;
-        return;
-      }
-      reader_.feed({input_.data(), n});
-      while (true) {
-        auto message = reader_.next();
-        if (!message || !*message) break;
-        messages.push_back(std::move(**message));
-      }
-      read();
-    });
+  void take(std::size_t size) {
+    reader_.feed({input_.data(), size});
+    while (true) {
+      auto message = reader_.next();
+      if (!message || !*message) break;
+      messages.push_back(std::move(**message));
+    }
+    read();
   }
 
   boost::asio::posix::stream_descriptor stream_;
@@ -74,7 +76,8 @@ class FakeWorker {
       if (refuse) return fail(ErrorCode::unavailable, "no route to host");
       int ends[2];
       if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno(errno, "socketpair");
-      sessions.push_back(std::make_unique<FakeSession>(io_, ends[1]));
+      sessions.push_back(std::make_shared<FakeSession>(io_, ends[1]));
+      session().read();
       return LinkEnd{.fd = ends[0], .pid = -1};
     };
   }
@@ -82,7 +85,7 @@ class FakeWorker {
 
   int dials = 0;
   bool refuse = false;
-  std::vector<std::unique_ptr<FakeSession>> sessions;
+  std::vector<std::shared_ptr<FakeSession>> sessions;
 
  private:
   boost::asio::io_context& io_;

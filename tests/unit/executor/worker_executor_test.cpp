@@ -1,118 +1,13 @@
-#include <baton/executor/worker_executor.hpp>
-
 #include <baton/base/limits.hpp>
 
-#include <sys/wait.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
-#include "catch.hpp"
-#include "fake_worker.hpp"
+#include "worker_fixture.hpp"
 
 using namespace baton;
 using namespace baton::executor;
 using namespace std::chrono_literals;
 
-namespace {
-
-struct TempFolder {
-  TempFolder() {
-    char name[] = "/tmp/baton-executor-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-// An executor with one worker, whose other end is the test.
-struct Fixture {
-  Fixture() { make(); }
-
-  void make(WorkerExecutorOptions options = {}) {
-    options.daemon_id = "state-1";
-    options.incarnation = 7;
-    options.first_retry = 1ms;
-    options.last_retry = 1ms;
-    LinkOptions link;
-    link.id = WorkerId(3);
-    link.name = "box";
-    link.labels = {"big"};
-    link.capacity.cpu_milli = 4000;
-    link.dial = worker.dial();
-    link.boot_file = folder.path + "/boot-id";
-    options.links = {link};
-    executor = make_worker_executor(io, std::move(options), [this](std::vector<engine::Event> more) {
-      batches.push_back(more.size());
-      for (auto& event : more) events.push_back(std::move(event));
-    });
-  }
-
-  // Lets the loop run until it is so; a hang is ended by the test's time limit.
-  template <class Condition>
-  void until(Condition condition) {
-    while (!condition()) {
-      io.restart();
-      REQUIRE(io.run_one() == 1);
-    }
-  }
-  template <class T>
-  [[nodiscard]] std::vector<T> got() const {
-    std::vector<T> found;
-    for (const engine::Event& event : events) {
-      if (const auto* match = std::get_if<T>(&event)) found.push_back(*match);
-    }
-    return found;
-  }
-  static wire::Welcome welcome(std::string boot = "boot-a") {
-    wire::Welcome message;
-    message.version = "9";
-    message.host = "node";
-    message.boot_id = std::move(boot);
-    message.capacity.cpu_milli = 4000;
-    message.capacity.memory_bytes = 1 << 30;
-    message.containment = "session";
-    return message;
-  }
-  void connect(const std::string& boot = "boot-a") {
-    executor->start();
-    until([&] { return !worker.sessions.empty() && !worker.session().messages.empty(); });
-    worker.session().say({welcome(boot)});
-    until([&] { return !got<engine::WorkerUp>().empty(); });
-  }
-  void reconnect(const std::string& boot = "boot-a") {
-    const std::size_t before = worker.sessions.size();
-    const std::size_t ups = got<engine::WorkerUp>().size();
-    worker.session().hang_up();
-    until([&] { return worker.sessions.size() > before && !worker.session().messages.empty(); });
-    worker.session().say({welcome(boot)});
-    until([&] { return got<engine::WorkerUp>().size() > ups; });
-  }
-
-  TempFolder folder;
-  boost::asio::io_context io;
-  FakeWorker worker{io};
-  std::vector<engine::Event> events;
-  std::vector<std::size_t> batches;
-  std::unique_ptr<Executor> executor;
-};
-
-wire::Outcome outcome(wire::ExitCause cause, int detail = 0) {
-  wire::Outcome result;
-  result.cause = cause;
-  result.detail = detail;
-  result.ended_at = TimePoint(5s);
-  return result;
-}
-
-}  // namespace
-
 TEST_CASE("A link greets with the state's id, the incarnation and the configured capacity") {
-  Fixture f;
+  WorkerFixture f;
   f.connect();
   const auto hello = f.worker.session().got<wire::Hello>();
   REQUIRE(hello.size() == 1);
@@ -133,10 +28,10 @@ TEST_CASE("A link greets with the state's id, the incarnation and the configured
 }
 
 TEST_CASE("An inventory comes with the ends of its attempts in one batch") {
-  Fixture f;
+  WorkerFixture f;
   f.executor->start();
   f.until([&] { return !f.worker.sessions.empty() && !f.worker.session().messages.empty(); });
-  wire::Welcome welcome = Fixture::welcome();
+  wire::Welcome welcome = WorkerFixture::welcome();
   wire::InventoryEntry queued{
       .attempt = AttemptId(1), .phase = wire::AttemptPhase::queued, .started_at = {}, .log = {}, .outcome = {}};
   wire::InventoryEntry running = queued;
@@ -189,7 +84,7 @@ TEST_CASE("Every outcome becomes one failure class") {
       {outcome(wire::ExitCause::worker_lost), {FailureKind::worker_lost, 0}, std::nullopt},
       {outcome(wire::ExitCause::preempted), {FailureKind::preempted, 0}, std::nullopt},
   };
-  Fixture f;
+  WorkerFixture f;
   f.connect();
   std::vector<wire::ToDaemon> messages;
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -208,7 +103,7 @@ TEST_CASE("Every outcome becomes one failure class") {
 }
 
 TEST_CASE("Launches, kills and forgets reach the session in order") {
-  Fixture f;
+  WorkerFixture f;
   f.connect();
   engine::Launch launch;
   launch.worker = WorkerId(3);
@@ -234,117 +129,8 @@ TEST_CASE("Launches, kills and forgets reach the session in order") {
   CHECK(std::get<wire::Forget>(session.messages[3]).attempts == std::vector<AttemptId>{AttemptId(4)});
 }
 
-TEST_CASE("A link that breaks and comes back soon is not reported as down") {
-  Fixture f;
-  f.connect();
-  f.reconnect();
-  CHECK(f.got<engine::WorkerDown>().empty());
-  CHECK(f.got<engine::WorkerUp>().size() == 2);
-  CHECK(f.worker.dials == 2);
-}
-
-TEST_CASE("A link that stays away is reported as down once, and up when it is back") {
-  Fixture f;
-  f.executor.reset();
-  WorkerExecutorOptions options;
-  options.down_after = 1ms;
-  f.make(std::move(options));
-  f.connect();
-  f.worker.refuse = true;
-  f.worker.session().hang_up();
-  f.until([&] { return !f.got<engine::WorkerDown>().empty() && f.worker.dials > 5; });
-  CHECK(f.got<engine::WorkerDown>().size() == 1);
-  CHECK(f.executor->workers()[0].state == WorkerState::offline);
-  CHECK(f.executor->workers()[0].problem == "no route to host");
-  f.worker.refuse = false;
-  f.until([&] { return f.worker.sessions.size() == 2 && !f.worker.session().messages.empty(); });
-  f.worker.session().say({Fixture::welcome()});
-  f.until([&] { return f.got<engine::WorkerUp>().size() == 2; });
-  CHECK(f.executor->workers()[0].state == WorkerState::online);
-}
-
-TEST_CASE("A worker that cannot be reached at first is down at once") {
-  Fixture f;
-  f.worker.refuse = true;
-  f.executor->start();
-  f.until([&] { return !f.events.empty(); });
-  CHECK(f.got<engine::WorkerDown>().size() == 1);
-}
-
-TEST_CASE("What is sent while the link is down is dropped") {
-  Fixture f;
-  f.connect();
-  f.worker.refuse = true;
-  f.worker.session().hang_up();
-  f.until([&] { return f.worker.dials == 2; });
-  f.executor->kill({.worker = WorkerId(3), .attempt = AttemptId(1), .reason = engine::KillReason::cancelled});
-  f.worker.refuse = false;
-  f.until([&] { return f.worker.sessions.size() == 2 && !f.worker.session().messages.empty(); });
-  f.worker.session().say({Fixture::welcome()});
-  f.until([&] { return f.got<engine::WorkerUp>().size() == 2; });
-  f.executor->kill({.worker = WorkerId(3), .attempt = AttemptId(2), .reason = engine::KillReason::cancelled});
-  f.until([&] { return !f.worker.session().got<wire::Kill>().empty(); });
-  CHECK(f.worker.session().got<wire::Kill>() == std::vector<wire::Kill>{{AttemptId(2), wire::ExitCause::cancelled}});
-}
-
-TEST_CASE("A changed boot is told from a session that begins anew, until it is remembered") {
-  Fixture f;
-  f.connect("boot-a");
-  f.executor->remember_boot(WorkerId(3));
-  f.reconnect("boot-a");
-  CHECK_FALSE(f.got<engine::WorkerUp>().back().rebooted);
-  f.reconnect("boot-b");
-  CHECK(f.got<engine::WorkerUp>().back().rebooted);
-  // The daemon ends before the consequences were committed: the next one must hear of it again.
-  f.executor.reset();
-  f.worker.sessions.clear();
-  f.events.clear();
-  f.make();
-  f.connect("boot-b");
-  CHECK(f.got<engine::WorkerUp>().back().rebooted);
-  f.executor->remember_boot(WorkerId(3));
-  f.reconnect("boot-b");
-  CHECK_FALSE(f.got<engine::WorkerUp>().back().rebooted);
-}
-
-TEST_CASE("A session that breaks the protocol is dropped") {
-  Fixture f;
-  SECTION("news before Welcome") {
-    f.executor->start();
-    f.until([&] { return !f.worker.sessions.empty() && !f.worker.session().messages.empty(); });
-    f.worker.session().say({wire::Exited{AttemptId(1), outcome(wire::ExitCause::exited)}});
-    f.until([&] { return f.worker.dials == 2; });
-    CHECK(f.got<engine::AttemptEnded>().empty());
-    CHECK(f.got<engine::WorkerUp>().empty());
-  }
-  SECTION("another protocol") {
-    f.executor->start();
-    f.until([&] { return !f.worker.sessions.empty() && !f.worker.session().messages.empty(); });
-    wire::Welcome welcome = Fixture::welcome();
-    welcome.protocol = wire::kProtocolVersion + 1;
-    f.worker.session().say({welcome});
-    f.until([&] { return f.worker.dials == 2; });
-    CHECK(f.got<engine::WorkerUp>().empty());
-  }
-  SECTION("refusal") {
-    f.executor->start();
-    f.until([&] { return !f.worker.sessions.empty() && !f.worker.session().messages.empty(); });
-    f.worker.session().say({wire::Refused{"a newer daemon holds this worker"}});
-    f.until([&] { return f.worker.dials == 2; });
-    CHECK(f.executor->workers()[0].problem.find("a newer daemon") != std::string::npos);
-  }
-  SECTION("garbage, after what was good") {
-    f.connect();
-    std::string bytes;
-    wire::append_frame(bytes, wire::ToDaemon(wire::Exited{AttemptId(1), outcome(wire::ExitCause::exited)}));
-    f.worker.session().say_bytes(bytes + std::string("\x01\x00\x00\x00\xff", 5));
-    f.until([&] { return f.worker.dials == 2; });
-    CHECK(f.got<engine::AttemptEnded>().size() == 1);
-  }
-}
-
 TEST_CASE("Logs are read by place; answers find their question") {
-  Fixture f;
+  WorkerFixture f;
   f.connect();
   std::vector<Result<LogChunk>> chunks;
   const auto keep = [&](Result<LogChunk> chunk) { chunks.push_back(std::move(chunk)); };
@@ -380,7 +166,7 @@ TEST_CASE("Logs are read by place; answers find their question") {
 }
 
 TEST_CASE("While paused no news is taken, and none is lost") {
-  Fixture f;
+  WorkerFixture f;
   f.connect();
   f.executor->pause(true);
   // One read may be under way already.
@@ -392,22 +178,4 @@ TEST_CASE("While paused no news is taken, and none is lost") {
   CHECK(f.got<engine::AttemptEnded>().size() == 1);
   f.executor->pause(false);
   f.until([&] { return f.got<engine::AttemptEnded>().size() == 2; });
-}
-
-TEST_CASE("A link's program gets a socket as stdin and stdout, in a session of its own") {
-  const Result<LinkEnd> end = spawn_link({"cat"});
-  REQUIRE(end.has_value());
-  REQUIRE(::write(end->fd, "ping", 4) == 4);
-  char answer[4] = {};
-  REQUIRE(::recv(end->fd, answer, 4, MSG_WAITALL) == 4);
-  CHECK(std::string_view(answer, 4) == "ping");
-  CHECK(::getsid(end->pid) == end->pid);
-  ::close(end->fd);
-  int status = -1;
-  REQUIRE(::waitpid(end->pid, &status, 0) == end->pid);
-  CHECK(status == 0);
-
-  const Result<LinkEnd> missing = spawn_link({"/nonexistent/program"});
-  REQUIRE_FALSE(missing.has_value());
-  CHECK(missing.error().code == ErrorCode::not_found);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kOpen = ~std::uint64_t{0};
 
-struct Fixture {
+struct LogStreamFixture {
   LogStreamPorts ports() {
     return {.store = &store,
             .executor = &executor,
@@ -87,7 +87,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("A log is its attempt's part of the segment, in pieces") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "before|one\ntwo\nthree\n|behind";
   f.executor.most_bytes = 4;
   f.source(7, 21, true);
@@ -105,7 +105,7 @@ TEST_CASE("A tail is counted in lines, however the log is cut") {
   for (const bool newline : {false, true}) {
     for (const auto& [lines, expected] : cases) {
       for (std::uint64_t most = 1; most <= 20; ++most) {
-        Fixture f;
+        LogStreamFixture f;
         const std::string end = newline ? "\n" : "";
         f.executor.segment = "xx\n" + log + end + "yy";
         f.executor.most_bytes = most;
@@ -121,7 +121,7 @@ TEST_CASE("A tail is counted in lines, however the log is cut") {
 }
 
 TEST_CASE("A tail of a log without any newline is all of it") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = std::string(100, 'x');
   f.executor.most_bytes = 7;
   f.source(0, 100, true);
@@ -131,7 +131,7 @@ TEST_CASE("A tail of a log without any newline is all of it") {
 }
 
 TEST_CASE("Following reads on while the attempt runs and ends with it") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "one\n";
   f.source(0, kOpen, false);
   f.open(true);
@@ -148,7 +148,7 @@ TEST_CASE("Following reads on while the attempt runs and ends with it") {
 }
 
 TEST_CASE("Without following a running attempt's log is what is there") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "one\n";
   f.source(0, kOpen, false);
   f.open(false);
@@ -158,7 +158,7 @@ TEST_CASE("Without following a running attempt's log is what is there") {
 }
 
 TEST_CASE("Following waits for an attempt to start") {
-  Fixture f;
+  LogStreamFixture f;
   views::TaskView task;
   task.name = "t";
   task.state = "ready";
@@ -174,7 +174,7 @@ TEST_CASE("Following waits for an attempt to start") {
 }
 
 TEST_CASE("Following a task that will never start ends") {
-  Fixture f;
+  LogStreamFixture f;
   views::TaskView task;
   task.name = "t";
   task.state = "waiting";
@@ -189,7 +189,7 @@ TEST_CASE("Following a task that will never start ends") {
 }
 
 TEST_CASE("Following stays with its attempt when the task is tried again") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "first\nsecond\n";
   f.source(0, kOpen, false, 1);
   f.executor.segment = "first\n";
@@ -208,7 +208,7 @@ TEST_CASE("Following stays with its attempt when the task is tried again") {
 }
 
 TEST_CASE("A worker out of touch is an error, or waited for when following") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "one\n";
   f.executor.online = false;
   f.source(0, 4, true);
@@ -230,7 +230,7 @@ TEST_CASE("A worker out of touch is an error, or waited for when following") {
 }
 
 TEST_CASE("An unknown task and a worker that is gone are errors") {
-  Fixture f;
+  LogStreamFixture f;
   SECTION("task") {
     f.open(true);
     f.pump();
@@ -248,7 +248,7 @@ TEST_CASE("An unknown task and a worker that is gone are errors") {
 }
 
 TEST_CASE("Secrets are masked in logs") {
-  Fixture f;
+  LogStreamFixture f;
   f.executor.segment = "token hunter2 end\n";
   f.executor.most_bytes = 3;
   f.source(0, 18, true);

@@ -17,8 +17,8 @@ std::shared_ptr<const workflow::WorkflowSpec> parse(std::string_view text) {
   return parsed.workflow;
 }
 
-struct Fixture {
-  Fixture() {
+struct SchedulerFixture {
+  SchedulerFixture() {
     SchedulerPorts ports;
     ports.store = &store;
     ports.executor = &executor;
@@ -87,7 +87,7 @@ using Calls = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("Nothing is answered or started before its commit") {
-  Fixture f;
+  SchedulerFixture f;
   f.worker_up();
   f.settle();
   CHECK(f.take_calls() == Calls{"boot 0"});
@@ -106,7 +106,7 @@ TEST_CASE("Nothing is answered or started before its commit") {
 }
 
 TEST_CASE("A worker's boot is remembered before anything is launched there") {
-  Fixture f;
+  SchedulerFixture f;
   f.submit("r1");
   f.settle();
   f.take_calls();
@@ -119,7 +119,7 @@ TEST_CASE("A worker's boot is remembered before anything is launched there") {
 }
 
 TEST_CASE("While commits are under way events gather into one batch") {
-  Fixture f;
+  SchedulerFixture f;
   for (int i = 0; i < 10; ++i) {
     f.submit("r" + std::to_string(i));
     f.loop.run();
@@ -131,7 +131,7 @@ TEST_CASE("While commits are under way events gather into one batch") {
 }
 
 TEST_CASE("Effects without records wait for the commits before them") {
-  Fixture f;
+  SchedulerFixture f;
   f.submit("r1");
   f.loop.run();
   f.scheduler->request(engine::CancelRun{.token = 0, .run = RunKey(99), .reason = ""},
@@ -143,7 +143,7 @@ TEST_CASE("Effects without records wait for the commits before them") {
 }
 
 TEST_CASE("After a failed commit nothing is done and nothing more is committed") {
-  Fixture f;
+  SchedulerFixture f;
   f.worker_up();
   f.settle();
   f.take_calls();
@@ -171,7 +171,7 @@ TEST_CASE("After a failed commit nothing is done and nothing more is committed")
 }
 
 TEST_CASE("Secrets are filled in on the way out and are in no record") {
-  Fixture f;
+  SchedulerFixture f;
   f.secrets["TOKEN"] = "hunter2";
   f.worker_up();
   f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
@@ -185,7 +185,7 @@ TEST_CASE("Secrets are filled in on the way out and are in no record") {
 }
 
 TEST_CASE("An attempt without its secret never starts and says why") {
-  Fixture f;
+  SchedulerFixture f;
   f.worker_up();
   f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
   f.settle();
@@ -215,7 +215,7 @@ TEST_CASE("An attempt without its secret never starts and says why") {
 }
 
 TEST_CASE("after_commits waits for everything decided before it") {
-  Fixture f;
+  SchedulerFixture f;
   f.submit("r1");
   f.scheduler->after_commits([&] { f.executor.calls.push_back("then"); });
   f.loop.run();
@@ -228,7 +228,7 @@ TEST_CASE("after_commits waits for everything decided before it") {
 }
 
 TEST_CASE("Workers that talk faster than the disk commits have to wait") {
-  Fixture f;
+  SchedulerFixture f;
   f.submit("r1");
   f.loop.run();
   f.submit("r2");
@@ -248,7 +248,7 @@ TEST_CASE("Workers that talk faster than the disk commits have to wait") {
 }
 
 TEST_CASE("Requests beyond the queue's limit are turned away") {
-  Fixture f;
+  SchedulerFixture f;
   std::vector<engine::Event> events;
   for (std::size_t i = 0; i < limits::kEventQueue; ++i) events.emplace_back(engine::WorkerDown{WorkerId(9)});
   f.scheduler->enqueue(std::move(events));
@@ -259,7 +259,7 @@ TEST_CASE("Requests beyond the queue's limit are turned away") {
 }
 
 TEST_CASE("The next wake-up is the engine's") {
-  Fixture f;
+  SchedulerFixture f;
   f.worker_up();
   f.submit("r1", "tasks: {a: {approval: {message: go, timeout: 1m}}}\n");
   f.settle();

@@ -20,7 +20,7 @@ params:
 tasks: {a: {run: x}}
 )";
 
-std::string error_of(const Value& submitted) {
+std::string bind_error_of(const Value& submitted) {
   const auto bound = bind_params(*parsed(kParams), submitted);
   return bound ? "" : bound.error().message;
 }
@@ -51,31 +51,31 @@ TEST_CASE("values that come as text are converted") {
 }
 
 TEST_CASE("values of a wrong type or outside of their limits are refused") {
-  CHECK(error_of({{"i", "3.5"}}) == "parameter `i` must be an integer, not `3.5`");
-  CHECK(error_of({{"i", 3.5}}) == "parameter `i` must be an integer, not `3.5`");
-  CHECK(error_of({{"i", true}}) == "parameter `i` must be an integer, not `true`");
-  CHECK(error_of({{"i", "3 "}}) == "parameter `i` must be an integer, not `3 `");
-  CHECK(error_of({{"i", ""}}) == "parameter `i` must be an integer, not ``");
-  CHECK(error_of({{"i", 18446744073709551615u}}) ==
+  CHECK(bind_error_of({{"i", "3.5"}}) == "parameter `i` must be an integer, not `3.5`");
+  CHECK(bind_error_of({{"i", 3.5}}) == "parameter `i` must be an integer, not `3.5`");
+  CHECK(bind_error_of({{"i", true}}) == "parameter `i` must be an integer, not `true`");
+  CHECK(bind_error_of({{"i", "3 "}}) == "parameter `i` must be an integer, not `3 `");
+  CHECK(bind_error_of({{"i", ""}}) == "parameter `i` must be an integer, not ``");
+  CHECK(bind_error_of({{"i", 18446744073709551615u}}) ==
         "parameter `i` must be an integer of at most 64 bits, not `18446744073709551615`");
-  CHECK(error_of({{"i", 0}}) == "parameter `i` must be at least 1, not `0`");
-  CHECK(error_of({{"i", "101"}}) == "parameter `i` must be at most 100, not `101`");
-  CHECK(error_of({{"n", "nan"}}) == "parameter `n` must be a number, not `nan`");
-  CHECK(error_of({{"n", "inf"}}) == "parameter `n` must be a number, not `inf`");
-  CHECK(error_of({{"b", "yes"}}) == "parameter `b` must be true or false, not `yes`");
-  CHECK(error_of({{"b", 1}}) == "parameter `b` must be true or false, not `1`");
-  CHECK(error_of({{"s", 7}}) == "parameter `s` must be a string, not `7`");
-  CHECK(error_of({{"s", "w1"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `w1` does not");
-  CHECK(error_of({{"s", "v1x"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `v1x` does not");
-  CHECK(error_of({{"d", "2h"}}) == "parameter `d` must be at most 1h, not `2h`");
-  CHECK(error_of({{"d", 90}}) == "parameter `d` must be a duration such as 10s, 5m or 1h30m, not `90`");
-  CHECK(error_of({{"e", "z"}}) == "parameter `e` must be one of x, y, not `z`");
-  CHECK(error_of({{"e", Value::array({"x"})}}) == "parameter `e` must be a string, not `[\"x\"]`");
-  CHECK(error_of(Value::array()) == "parameters must be an object");
+  CHECK(bind_error_of({{"i", 0}}) == "parameter `i` must be at least 1, not `0`");
+  CHECK(bind_error_of({{"i", "101"}}) == "parameter `i` must be at most 100, not `101`");
+  CHECK(bind_error_of({{"n", "nan"}}) == "parameter `n` must be a number, not `nan`");
+  CHECK(bind_error_of({{"n", "inf"}}) == "parameter `n` must be a number, not `inf`");
+  CHECK(bind_error_of({{"b", "yes"}}) == "parameter `b` must be true or false, not `yes`");
+  CHECK(bind_error_of({{"b", 1}}) == "parameter `b` must be true or false, not `1`");
+  CHECK(bind_error_of({{"s", 7}}) == "parameter `s` must be a string, not `7`");
+  CHECK(bind_error_of({{"s", "w1"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `w1` does not");
+  CHECK(bind_error_of({{"s", "v1x"}}) == "parameter `s` must match the pattern `v[0-9]+`, which `v1x` does not");
+  CHECK(bind_error_of({{"d", "2h"}}) == "parameter `d` must be at most 1h, not `2h`");
+  CHECK(bind_error_of({{"d", 90}}) == "parameter `d` must be a duration such as 10s, 5m or 1h30m, not `90`");
+  CHECK(bind_error_of({{"e", "z"}}) == "parameter `e` must be one of x, y, not `z`");
+  CHECK(bind_error_of({{"e", Value::array({"x"})}}) == "parameter `e` must be a string, not `[\"x\"]`");
+  CHECK(bind_error_of(Value::array()) == "parameters must be an object");
 }
 
 TEST_CASE("unknown and missing parameters, all in one message") {
-  CHECK(error_of({{"ii", 3}, {"b", 7}}) ==
+  CHECK(bind_error_of({{"ii", 3}, {"b", 7}}) ==
         "parameter `b` must be true or false, not `7`; there is no parameter `ii` (did you mean `i`?)");
   const auto bound = bind_params(*parsed("params: {r: {required: true}}\ntasks: {a: {run: x}}\n"), Value::object());
   REQUIRE_FALSE(bound);
@@ -86,7 +86,7 @@ TEST_CASE("unknown and missing parameters, all in one message") {
 TEST_CASE("a client that sends very many wrong parameters gets a short answer") {
   Value submitted = Value::object();
   for (int i = 0; i < 20'000; ++i) submitted[fmt::format("unknown{}", i)] = i;
-  CHECK(error_of(submitted).size() < 5'000);
+  CHECK(bind_error_of(submitted).size() < 5'000);
 }
 
 TEST_CASE("a pattern cannot take exponential time or the stack") {

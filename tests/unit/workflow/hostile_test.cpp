@@ -18,7 +18,7 @@ using namespace baton::workflow;
 constexpr std::size_t kFull = limits::kWorkflowFileBytes;
 constexpr std::size_t kMany = 4u << 20;
 
-std::string repeated(std::string_view text, std::size_t bytes) {
+std::string filled(std::string_view text, std::size_t bytes) {
   std::string result;
   result.reserve(bytes);
   while (result.size() + text.size() <= bytes) result += text;
@@ -53,11 +53,11 @@ TEST_CASE("a file over the limit is not even looked at") {
 TEST_CASE("brackets without end") {
   for (const char* text : {"[", "{", "[\n", "{a: ", "[a, ", "- [", "tasks: [", "&a [", "? "}) {
     INFO(text);
-    const std::string problems = refusal(repeated(text, kMany));
+    const std::string problems = refusal(filled(text, kMany));
     CHECK(std::count(problems.begin(), problems.end(), '\n') == 1);
   }
-  CHECK(refusal("- [" + repeated("[],", kMany)).find("one value is too large") != std::string::npos);
-  CHECK(refusal(repeated("&a ", kMany)).find("one value is too large") != std::string::npos);
+  CHECK(refusal("- [" + filled("[],", kMany)).find("one value is too large") != std::string::npos);
+  CHECK(refusal(filled("&a ", kMany)).find("one value is too large") != std::string::npos);
 }
 
 TEST_CASE("nesting is refused beyond its limit, in block style too") {
@@ -94,7 +94,7 @@ TEST_CASE("aliases cannot blow a file up") {
 }
 
 TEST_CASE("more values than a file may have") {
-  CHECK(refusal("labels:\n" + repeated("-\n", kFull / 2 + 64)).find("more than 4000000 values") != std::string::npos);
+  CHECK(refusal("labels:\n" + filled("-\n", kFull / 2 + 64)).find("more than 4000000 values") != std::string::npos);
 }
 
 TEST_CASE("more tasks than a workflow may have") {

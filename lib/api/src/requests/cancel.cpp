@@ -6,9 +6,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/cancel";
+constexpr std::string_view kCancelPath = "/v1/runs/{ref}/cancel";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_cancel(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   BodyFields body(request.body);
@@ -19,10 +19,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::cancel() { return {"POST", kPath, Permission::change, handle}; }
+Route requests::cancel() { return {"POST", kCancelPath, Permission::change, handle_cancel}; }
 
 Answer<views::RunView> Client::cancel(const std::string& reference, const std::string& reason) {
-  return connection_->ask({"POST", {kPath, {reference}}, dump({{"reason", reason}}), {}},
+  return connection_->ask({"POST", {kCancelPath, {reference}}, dump({{"reason", reason}}), {}},
                           [](const nlohmann::json& json) { return json.get<views::RunView>(); });
 }
 

@@ -5,10 +5,10 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/doctor";
+constexpr std::string_view kDoctorPath = "/v1/doctor";
 using Checks = std::vector<Check>;
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_doctor(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.doctor(reply.with<Checks>([](const Reply& to, const Checks& checks) {
@@ -22,10 +22,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::doctor() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::doctor() { return {"GET", kDoctorPath, Permission::read, handle_doctor}; }
 
 Answer<Checks> Client::doctor() {
-  return connection_->ask({"GET", {kPath, {}}, {}, {}}, [](const nlohmann::json& json) {
+  return connection_->ask({"GET", {kDoctorPath, {}}, {}, {}}, [](const nlohmann::json& json) {
     Checks checks;
     for (const nlohmann::json& item : json.at("items")) {
       checks.push_back({item.at("name"), item.at("state"), item.at("detail")});

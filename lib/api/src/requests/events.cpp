@@ -67,7 +67,7 @@ Result<std::uint64_t> resume_after(const Request& request, std::uint64_t after) 
   return *seen;
 }
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_events(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
   EventQuery asked;
@@ -93,8 +93,8 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::all_events() { return {"GET", kAll, Permission::read, handle}; }
-Route requests::run_events() { return {"GET", kOfRun, Permission::read, handle}; }
+Route requests::all_events() { return {"GET", kAll, Permission::read, handle_events}; }
+Route requests::run_events() { return {"GET", kOfRun, Permission::read, handle_events}; }
 
 Answer<void> Client::events(const EventQuery& query, const std::function<bool(const views::EventView&)>& on_event,
                             int interrupt_fd) {

@@ -5,7 +5,7 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/info";
+constexpr std::string_view kInfoPath = "/v1/info";
 
 nlohmann::json to_document(const DaemonInfo& info) {
   return {{"version", info.version},
@@ -43,7 +43,7 @@ DaemonInfo from_document(const nlohmann::json& json) {
           .schema_version = json.at("schema_version")};
 }
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_info(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.info(reply.with<DaemonInfo>([](const Reply& to, const DaemonInfo& info) { to.json(to_document(info)); }));
@@ -51,8 +51,8 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::info() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::info() { return {"GET", kInfoPath, Permission::read, handle_info}; }
 
-Answer<DaemonInfo> Client::info() { return connection_->ask({"GET", {kPath, {}}, {}, {}}, from_document); }
+Answer<DaemonInfo> Client::info() { return connection_->ask({"GET", {kInfoPath, {}}, {}, {}}, from_document); }
 
 }  // namespace baton::api

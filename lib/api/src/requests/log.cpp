@@ -8,9 +8,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/tasks/{name}/log";
+constexpr std::string_view kLogPath = "/v1/runs/{ref}/tasks/{name}/log";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_log(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   LogQuery asked{.run = request.captures[0], .task = request.captures[1], .tail = {}};
   asked.attempt =
@@ -27,14 +27,14 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::log() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::log() { return {"GET", kLogPath, Permission::read, handle_log}; }
 
 Answer<void> Client::log(const LogQuery& query, const std::function<bool(std::string_view)>& on_bytes,
                          int interrupt_fd) {
   if (query.task.empty()) {
     return std::unexpected(Problem{{ErrorCode::invalid_argument, "a log belongs to a task; none is named"}, {}});
   }
-  Target target(kPath, {query.run, query.task});
+  Target target(kLogPath, {query.run, query.task});
   target.with_number("attempt", query.attempt).with_flag("follow", query.follow);
   if (query.tail) target.with("tail", std::to_string(*query.tail));
   return connection_->stream({"GET", std::move(target), {}, {}}, on_bytes, interrupt_fd);

@@ -7,10 +7,10 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/logs";
+constexpr std::string_view kLogsPath = "/v1/runs/{ref}/logs";
 using Entries = std::vector<LogEntry>;
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_logs(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   std::string task = query.text("task");
   const bool failed_only = query.flag("failed");
@@ -30,11 +30,11 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::logs() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::logs() { return {"GET", kLogsPath, Permission::read, handle_logs}; }
 
 Answer<Entries> Client::logs(const std::string& reference, const std::string& task, bool failed_only,
                              std::uint32_t attempt) {
-  Target target(kPath, {reference});
+  Target target(kLogsPath, {reference});
   target.with_text("task", task).with_flag("failed", failed_only).with_number("attempt", attempt);
   return connection_->ask({"GET", std::move(target), {}, {}}, [](const nlohmann::json& json) {
     Entries entries;

@@ -6,9 +6,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/retry";
+constexpr std::string_view kRetryPath = "/v1/runs/{ref}/retry";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_retry(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   BodyFields body(request.body);
@@ -24,11 +24,11 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::retry() { return {"POST", kPath, Permission::change, handle}; }
+Route requests::retry() { return {"POST", kRetryPath, Permission::change, handle_retry}; }
 
 Answer<RetryReply> Client::retry(const RetryRequest& request) {
   const nlohmann::json body{{"from", request.from}, {"params", request.params}, {"dry_run", request.dry_run}};
-  return connection_->ask({"POST", {kPath, {request.run}}, dump(body), {}}, [](const nlohmann::json& json) {
+  return connection_->ask({"POST", {kRetryPath, {request.run}}, dump(body), {}}, [](const nlohmann::json& json) {
     return RetryReply{json.at("run").get<views::RunView>(), json.at("instances").get<std::vector<std::string>>()};
   });
 }

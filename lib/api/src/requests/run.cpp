@@ -5,9 +5,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}";
+constexpr std::string_view kRunPath = "/v1/runs/{ref}";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_run(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.run(request.captures[0], reply.as_json<views::RunView>());
@@ -15,10 +15,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::run() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::run() { return {"GET", kRunPath, Permission::read, handle_run}; }
 
 Answer<views::RunView> Client::run(const std::string& reference) {
-  return connection_->ask({"GET", {kPath, {reference}}, {}, {}},
+  return connection_->ask({"GET", {kRunPath, {reference}}, {}, {}},
                           [](const nlohmann::json& json) { return json.get<views::RunView>(); });
 }
 

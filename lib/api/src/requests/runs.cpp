@@ -7,10 +7,10 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs";
+constexpr std::string_view kRunsPath = "/v1/runs";
 using Page = views::Page<views::RunView>;
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_runs(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   RunQuery asked{.workflow = query.text("workflow"),
                  .states = query.texts("state"),
@@ -24,10 +24,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::runs() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::runs() { return {"GET", kRunsPath, Permission::read, handle_runs}; }
 
 Answer<Page> Client::runs(const RunQuery& query) {
-  Target target(kPath, {});
+  Target target(kRunsPath, {});
   target.with_text("workflow", query.workflow).with_text("parent", query.parent).with_text("cursor", query.cursor);
   for (const std::string& state : query.states) target.with("state", state);
   target.with_flag("include_children", query.include_children).with_number("limit", query.limit);

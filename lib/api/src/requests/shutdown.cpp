@@ -5,9 +5,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/shutdown";
+constexpr std::string_view kShutdownPath = "/v1/shutdown";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_shutdown(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   BodyFields body(request.body);
@@ -17,10 +17,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::shutdown() { return {"POST", kPath, Permission::administer, handle}; }
+Route requests::shutdown() { return {"POST", kShutdownPath, Permission::administer, handle_shutdown}; }
 
 Answer<bool> Client::shutdown() {
-  return connection_->ask({"POST", {kPath, {}}, {}, {}},
+  return connection_->ask({"POST", {kShutdownPath, {}}, {}, {}},
                           [](const nlohmann::json& json) { return json.at("stopping").get<bool>(); });
 }
 

@@ -9,7 +9,7 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs";
+constexpr std::string_view kSubmitPath = "/v1/runs";
 
 Result<> check(const SubmitRequest& request) {
   if (!request.files.contains(request.entry)) {
@@ -33,7 +33,7 @@ Result<> check(const SubmitRequest& request) {
   return {};
 }
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_submit(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   BodyFields body(request.body);
@@ -66,7 +66,7 @@ Result<> check_text(const SubmitRequest& request) {
 
 }  // namespace
 
-Route requests::submit() { return {"POST", kPath, Permission::change, handle}; }
+Route requests::submit() { return {"POST", kSubmitPath, Permission::change, handle_submit}; }
 
 Answer<views::RunView> Client::submit(const SubmitRequest& request) {
   if (auto checked = check_text(request); !checked) return std::unexpected(Problem{checked.error(), {}});
@@ -76,7 +76,7 @@ Answer<views::RunView> Client::submit(const SubmitRequest& request) {
                       {"working_dir", request.working_dir},
                       {"labels", request.labels}};
   if (request.priority) body["priority"] = *request.priority;
-  return connection_->ask({"POST", {kPath, {}}, dump(body), request.request_key},
+  return connection_->ask({"POST", {kSubmitPath, {}}, dump(body), request.request_key},
                           [](const nlohmann::json& json) { return json.get<views::RunView>(); });
 }
 

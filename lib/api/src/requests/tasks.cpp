@@ -7,10 +7,10 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/tasks";
+constexpr std::string_view kTasksPath = "/v1/runs/{ref}/tasks";
 using Page = views::Page<views::TaskView>;
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_tasks(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   TaskQuery asked{.run = request.captures[0],
                   .task = query.text("task"),
@@ -24,10 +24,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::tasks() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::tasks() { return {"GET", kTasksPath, Permission::read, handle_tasks}; }
 
 Answer<Page> Client::tasks(const TaskQuery& query) {
-  Target target(kPath, {query.run});
+  Target target(kTasksPath, {query.run});
   target.with_text("task", query.task).with_text("state", query.state).with_text("cursor", query.cursor);
   target.with_number("limit", query.limit);
   return connection_->ask({"GET", std::move(target), {}, {}}, page_from_json<views::TaskView>);

@@ -5,9 +5,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/why";
+constexpr std::string_view kWhyPath = "/v1/runs/{ref}/why";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_why(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   std::string task = query.text("task");
   if (auto read = query.finish(); !read) return reply.error(read.error());
@@ -17,10 +17,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::why() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::why() { return {"GET", kWhyPath, Permission::read, handle_why}; }
 
 Answer<std::string> Client::why(const std::string& reference, const std::string& task) {
-  Target target(kPath, {reference});
+  Target target(kWhyPath, {reference});
   target.with_text("task", task);
   return connection_->ask({"GET", std::move(target), {}, {}},
                           [](const nlohmann::json& json) { return json.at("why").get<std::string>(); });

@@ -5,10 +5,10 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/workers";
+constexpr std::string_view kWorkersPath = "/v1/workers";
 using Workers = std::vector<views::WorkerView>;
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_workers(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.workers(reply.with<Workers>([](const Reply& to, const Workers& workers) { to.json({{"items", workers}}); }));
@@ -16,10 +16,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::workers() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::workers() { return {"GET", kWorkersPath, Permission::read, handle_workers}; }
 
 Answer<Workers> Client::workers() {
-  return connection_->ask({"GET", {kPath, {}}, {}, {}},
+  return connection_->ask({"GET", {kWorkersPath, {}}, {}, {}},
                           [](const nlohmann::json& json) { return json.at("items").get<Workers>(); });
 }
 

@@ -5,9 +5,9 @@
 namespace baton::api {
 namespace {
 
-constexpr std::string_view kPath = "/v1/runs/{ref}/workflow";
+constexpr std::string_view kWorkflowSourcePath = "/v1/runs/{ref}/workflow";
 
-void handle(const Request& request, Backend& backend, const Reply& reply) {
+void handle_workflow_source(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.workflow_source(request.captures[0],
@@ -18,10 +18,10 @@ void handle(const Request& request, Backend& backend, const Reply& reply) {
 
 }  // namespace
 
-Route requests::workflow_source() { return {"GET", kPath, Permission::read, handle}; }
+Route requests::workflow_source() { return {"GET", kWorkflowSourcePath, Permission::read, handle_workflow_source}; }
 
 Answer<SubmitRequest> Client::workflow_source(const std::string& reference) {
-  return connection_->ask({"GET", {kPath, {reference}}, {}, {}}, [](const nlohmann::json& json) {
+  return connection_->ask({"GET", {kWorkflowSourcePath, {reference}}, {}, {}}, [](const nlohmann::json& json) {
     SubmitRequest source;
     source.entry = json.at("entry");
     source.files = json.at("files").get<std::map<std::string, std::string>>();

@@ -10,6 +10,9 @@ namespace baton {
 // Control characters (C0, DEL, C1 as UTF-8, invalid UTF-8 bytes) as \n, \t, \x1b…; everything else as it is.
 std::string escape_control(std::string_view text);
 
+// ASCII letters only, whatever the locale.
+std::string to_lower(std::string_view text);
+
 // The candidate nearest to `word` by edit distance, if it is near enough to have been meant.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
