@@ -1,4 +1,3 @@
-#include <baton/worker/clock.hpp>
 #include <baton/worker/log_reader.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
@@ -12,15 +11,16 @@
 
 namespace baton::worker {
 
-Runner::Runner(const Folder& folder, Journal journal, int null_fd, std::string boot_id, Emit emit)
-    : folder_(folder),
+Runner::Runner(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id, Emit emit)
+    : host_(host),
+      folder_(folder),
       journal_(std::move(journal)),
       null_fd_(null_fd),
       boot_id_(std::move(boot_id)),
       emit_(std::move(emit)),
       environment_(::environ),
       slots_(folder),
-      containment_(make_session_containment(folder.path + "/slots")) {}
+      containment_(host.contain(folder.path + "/slots")) {}
 
 void Runner::emit(wire::ToDaemon message) {
   if (welcomed_) emit_(std::move(message));
@@ -77,7 +77,7 @@ void Runner::kill(const wire::Kill& kill) {
   // Queued or not known yet: the record makes sure that it never starts.
   wire::Outcome outcome;
   outcome.cause = kill.cause;
-  outcome.ended_at = wall_time();
+  outcome.ended_at = host_.wall_time();
   end_without_start(kill.attempt, std::move(outcome));
 }
 
@@ -167,7 +167,7 @@ void Runner::start_queued() {
       outcome.cause = wire::ExitCause::spawn_error;
       outcome.detail = EINVAL;
       outcome.message = std::move(reason);
-      outcome.ended_at = wall_time();
+      outcome.ended_at = host_.wall_time();
       end_without_start(attempt, std::move(outcome));
       continue;
     }
@@ -187,9 +187,9 @@ std::optional<std::uint64_t> Runner::next_deadline() const {
 }
 
 void Runner::tick() {
-  if (next_deadline().value_or(~std::uint64_t{0}) > boot_ns()) return;
+  if (next_deadline().value_or(~std::uint64_t{0}) > host_.boot_ns()) return;
   reap();
-  const std::uint64_t now = boot_ns();
+  const std::uint64_t now = host_.boot_ns();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now && !failure_) {
     const AttemptId attempt = deadlines_.begin()->second;
     Running* run = running(attempt);

@@ -1,14 +1,7 @@
 #include <baton/base/limits.hpp>
-#include <baton/worker/clock.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/output_file.hpp>
-#include <baton/worker/process_table.hpp>
 #include <baton/worker/runner.hpp>
-
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -23,16 +16,6 @@ constexpr std::uint64_t kKillAgain = 1'000 * kMillisecond;
 constexpr std::uint64_t kGiveUp = 10'000 * kMillisecond;  // after the first SIGKILL to what lingers
 constexpr std::uint64_t kUnkillableCheck = 5'000 * kMillisecond;
 
-std::uint64_t microseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000u + static_cast<std::uint64_t>(time.tv_usec);
-}
-
-// glibc's waitid has no place for the resource usage that the system call gives.
-int wait_for_child(idtype_t type, id_t id, siginfo_t* info, int options, rusage* usage) {
-  info->si_pid = 0;
-  return static_cast<int>(::syscall(SYS_waitid, type, id, info, options, usage));
-}
-
 // For the message of an attempt that cannot be ended.
 std::string describe_left(std::size_t count) {
   return count == 1 ? "a process of it cannot be killed" : fmt::format("{} processes of it cannot be killed", count);
@@ -43,19 +26,16 @@ std::string describe_left(std::size_t count) {
 void Runner::reap() {
   bool orphans = false;
   for (;;) {
-    siginfo_t info;
-    rusage usage;
     // Looked at first and reaped after its record is written: in between it cannot get lost.
-    if (failure_ || wait_for_child(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, &usage) != 0 || info.si_pid == 0)
-      break;
-    const pid_t pid = info.si_pid;
+    const std::optional<ExitedChild> child = failure_ ? std::nullopt : host_.peek_exited();
+    if (!child) break;
+    const pid_t pid = child->pid;
     const auto main = mains_.find(pid);
     const AttemptId attempt = main == mains_.end() ? AttemptId() : main->second;
     Running* run = main == mains_.end() ? nullptr : running(attempt);
     const bool is_main = run != nullptr && !run->adopted;
-    if (is_main && !main_exited(attempt, &info, usage)) return;
-    siginfo_t ignored;
-    wait_for_child(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG, nullptr);
+    if (is_main && !main_exited(attempt, *child)) return;
+    host_.reap(pid);
     if (!is_main) {
       containment_->orphan_reaped(pid);
       orphans = true;
@@ -76,17 +56,16 @@ void Runner::reap() {
 }
 
 // Records the end of a main process that is not reaped yet. False: it could not, and the process must stay as it is.
-bool Runner::main_exited(AttemptId attempt, const void* siginfo, const rusage& usage) {
-  const auto& info = *static_cast<const siginfo_t*>(siginfo);
+bool Runner::main_exited(AttemptId attempt, const ExitedChild& child) {
   Running& run = *running(attempt);
   Record exited(RecordKind::exited);
-  exited.pid = static_cast<std::uint32_t>(info.si_pid);
+  exited.pid = static_cast<std::uint32_t>(child.pid);
   exited.attempt = attempt.value();
-  exited.time_us = wall_time().time_since_epoch().count();
-  exited.end.status = wait_status(info.si_code, info.si_status);
-  exited.end.user_us = microseconds(usage.ru_utime);
-  exited.end.system_us = microseconds(usage.ru_stime);
-  exited.end.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024u;
+  exited.time_us = host_.wall_time().time_since_epoch().count();
+  exited.end.status = child.status;
+  exited.end.user_us = child.user_us;
+  exited.end.system_us = child.system_us;
+  exited.end.max_rss_bytes = child.max_rss_bytes;
   exited.end.log_to = Slots::size(*run.slot);
   if (!record(exited)) return false;
   run.exited = exited;
@@ -124,10 +103,11 @@ void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
   Record killed(RecordKind::killed);
   killed.attempt = attempt.value();
   killed.cause = static_cast<std::uint8_t>(cause);
-  killed.time_us = wall_time().time_since_epoch().count();
+  killed.time_us = host_.wall_time().time_since_epoch().count();
   if (!record(killed)) return;
   run.killed = killed;
-  run.kill_at = boot_ns() + static_cast<std::uint64_t>(std::max<std::int64_t>(0, run.started.start.grace_us)) * 1000u;
+  run.kill_at =
+      host_.boot_ns() + static_cast<std::uint64_t>(std::max<std::int64_t>(0, run.started.start.grace_us)) * 1000u;
   if (run.started.start.grace_us > 0) containment_->signal_all(attempt, SIGTERM);
   check(attempt);
 }
@@ -142,7 +122,7 @@ void Runner::check(AttemptId attempt) {
     run = running(attempt);
     if (run == nullptr || draining_.contains(attempt)) return;
   }
-  const std::uint64_t now = boot_ns();
+  const std::uint64_t now = host_.boot_ns();
   if (!run->killed && run->timeout_at != 0 && now >= run->timeout_at) {
     return begin_kill(attempt, wire::ExitCause::timeout);
   }
@@ -163,7 +143,7 @@ void Runner::check(AttemptId attempt) {
 // record there will be none: its supervisor is gone too.
 void Runner::check_adopted(AttemptId attempt, Running& run) {
   const auto pid = static_cast<pid_t>(run.started.pid);
-  const auto process = read_process(pid);
+  const auto process = host_.read_process(pid);
   if (process && same_process(run.started, process->start_ns)) return;
   journal_changed();
   Running* still = running(attempt);
@@ -181,7 +161,7 @@ void Runner::drain(AttemptId attempt) {
   if (run == nullptr || failure_) return;
   if (!containment_->may_be_left(attempt)) return finish(attempt, false);
   run->lingered = true;
-  const std::uint64_t now = boot_ns();
+  const std::uint64_t now = host_.boot_ns();
   if (run->killed && now < run->kill_at) {  // what got SIGTERM has its grace
     set_due(attempt, *run, std::min(run->kill_at, now + kDrainCheck));
     return;
@@ -200,7 +180,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   wire::Outcome outcome = recorded;
   if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
   run.slot->end = outcome.log.to;
-  if (exited == nullptr) outcome.ended_at = wall_time();
+  if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !run.outputs.empty()) {
     collect_outputs(run, outcome);
   }
@@ -213,7 +193,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   slots_.release(run.slot, !unkillable);
   if (unkillable) {
     unkillable_.emplace(attempt, run.grant);
-    unkillable_check_at_ = boot_ns() + kUnkillableCheck;
+    unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
   } else {
     containment_->remove(attempt);
     allocator_.give_back(run.grant);
@@ -260,7 +240,7 @@ void Runner::check_unkillable() {
     allocator_.give_back(at->second);
     at = unkillable_.erase(at);
   }
-  unkillable_check_at_ = boot_ns() + kUnkillableCheck;
+  unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
 }
 
 }  // namespace baton::worker

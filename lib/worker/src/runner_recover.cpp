@@ -1,9 +1,5 @@
-#include <baton/worker/clock.hpp>
 #include <baton/worker/outcome.hpp>
-#include <baton/worker/process_table.hpp>
 #include <baton/worker/runner.hpp>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -145,7 +141,7 @@ void Runner::resume(AttemptId attempt) {
   if (run == nullptr) return;
   if (run->killed) {
     const std::int64_t grace_us = std::max<std::int64_t>(0, run->started.start.grace_us);
-    run->kill_at = boot_ns() + static_cast<std::uint64_t>(grace_us) * 1000u;
+    run->kill_at = host_.boot_ns() + static_cast<std::uint64_t>(grace_us) * 1000u;
     // The session before may have ended between the record and the signal.
     if (grace_us > 0) containment_->signal_all(attempt, SIGTERM);
   }
@@ -167,11 +163,9 @@ wire::InventoryEntry Runner::describe(AttemptId attempt, const Attempt& state) c
 }
 
 void Runner::welcome(const wire::Capacity& configured) {
-  host_ = detect_resources();
-  allocator_ = Allocator(configured, host_);
+  allocator_ = Allocator(configured, host_.resources());
   wire::Welcome welcome;
-  char name[256] = {};
-  welcome.host = ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+  welcome.host = host_.name();
   welcome.version = BATON_VERSION;
   welcome.boot_id = boot_id_;
   welcome.capacity = allocator_.capacity();

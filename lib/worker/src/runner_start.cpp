@@ -1,4 +1,3 @@
-#include <baton/worker/clock.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
 #include <baton/worker/spawn.hpp>
@@ -25,10 +24,10 @@ bool needs_side_file(const wire::Launch& launch) {
   return !launch.outputs.empty() || !launch.needs.custom_milli.empty();
 }
 
-Record started_record(const wire::Launch& launch, const Slot& slot, const Grant& grant) {
+Record started_record(const wire::Launch& launch, const Slot& slot, const Grant& grant, TimePoint now) {
   Record record(RecordKind::started);
   record.attempt = launch.attempt.value();
-  record.time_us = wall_time().time_since_epoch().count();
+  record.time_us = now.time_since_epoch().count();
   if (needs_side_file(launch)) record.flags |= Record::kHasSideFile;
   record.start.segment = slot.number;
   record.start.log_from = slot.end;
@@ -101,15 +100,15 @@ void Runner::start(AttemptId attempt, const wire::Launch& launch, Grant grant) {
   const std::string& directory = launch.working_dir.empty() ? slot->tmp_path : launch.working_dir;
 
   Running run;
-  run.started = started_record(launch, *slot, grant);
-  const SpawnResult result = spawn({.file = program->c_str(),
-                                    .argv = argv.data(),
-                                    .environment = environment.get(),
-                                    .directory = directory.c_str(),
-                                    .stdin_fd = null_fd_,
-                                    .output_fd = slot->log.get(),
-                                    .journal_fd = journal_.fd(),
-                                    .started = &run.started});
+  run.started = started_record(launch, *slot, grant, host_.wall_time());
+  const SpawnResult result = host_.spawn({.file = program->c_str(),
+                                          .argv = argv.data(),
+                                          .environment = environment.get(),
+                                          .directory = directory.c_str(),
+                                          .stdin_fd = null_fd_,
+                                          .output_fd = slot->log.get(),
+                                          .journal_fd = journal_.fd(),
+                                          .started = &run.started});
   if (result.stage == SpawnStage::none || result.stage == SpawnStage::exec) journal_.child_appended();
   if (result.error != 0) {
     const bool began = result.stage == SpawnStage::exec;
@@ -137,7 +136,7 @@ void Runner::fail_to_start(AttemptId attempt, const Grant& grant, Slot* slot, in
   outcome.cause = wire::ExitCause::spawn_error;
   outcome.detail = error;
   outcome.message = std::move(message);
-  outcome.ended_at = wall_time();
+  outcome.ended_at = host_.wall_time();
   if (started != nullptr) {
     outcome.started_at = TimePoint(Duration(started->time_us));
     outcome.log = {started->start.segment, started->start.log_from, started->start.log_from};

@@ -1,8 +1,7 @@
-#include <baton/wire/frame.hpp>
-#include <baton/worker/clock.hpp>
+#include <baton/worker/conversation.hpp>
 #include <baton/worker/folder.hpp>
+#include <baton/worker/host.hpp>
 #include <baton/worker/programs.hpp>
-#include <baton/worker/runner.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,11 +26,8 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 using Code = boost::system::error_code;
 
-// When the daemon reads this much more slowly than we write, its messages wait.
-constexpr std::size_t kBacklogBytes = 4u << 20;
-
-// The protocol on stdin and stdout, and every source of events that a Runner needs. All output of a turn of the loop
-// leaves in one write at its end.
+// The conversation on stdin and stdout, and every source of events that its Runner needs. All output of a turn of the
+// loop leaves in one write at its end.
 class Session {
  public:
   Session(const SupervisorOptions& options, const Folder& folder, Journal journal, int null_fd, std::string boot_id,
@@ -44,8 +40,8 @@ class Session {
         signals_(io_, signal_fd),
         notices_(io_),
         timer_(io_),
-        runner_(folder, std::move(journal), null_fd, std::move(boot_id),
-                [this](const wire::ToDaemon& message) { wire::append_frame(outgoing_, message); }) {
+        talk_(system_host(), folder, std::move(journal), null_fd, std::move(boot_id)),
+        runner_(talk_.runner()) {
     if (notify_fd >= 0) notices_.assign(notify_fd);
   }
 
@@ -55,9 +51,6 @@ class Session {
   void read_input();
   void wait_for_children();
   void wait_for_notices();
-  bool feed(std::size_t size);
-  bool on(wire::Hello& hello);
-  bool dispatch(wire::ToWorker& message);
   void end_turn();
   void flush();
   void arm_timer();
@@ -69,14 +62,11 @@ class Session {
   boost::asio::io_context io_;
   stream_descriptor in_, out_, signals_, notices_;
   boost::asio::steady_timer timer_;
-  Runner runner_;
-  wire::FrameReader<wire::ToWorker> reader_;
+  Conversation talk_;
+  Runner& runner_;
   std::array<char, 65536> input_;
   std::array<char, 8 * sizeof(signalfd_siginfo)> signal_;
-  std::string outgoing_;
-  std::size_t sent_ = 0;
   std::uint64_t armed_for_ = 0;
-  bool greeted_ = false;
   bool reading_ = false;
   bool writing_ = false;
   bool sweeping_ = false;
@@ -115,12 +105,12 @@ void Session::leave(int code) {
 }
 
 void Session::read_input() {
-  if (reading_ || outgoing_.size() - sent_ > kBacklogBytes) return;
+  if (reading_ || !talk_.takes_input()) return;
   reading_ = true;
   in_.async_read_some(boost::asio::buffer(input_), [this](const Code& error, std::size_t size) {
     reading_ = false;
     if (error) return leave(0);
-    if (!feed(size)) return leave(1);
+    talk_.feed({input_.data(), size});
     end_turn();
   });
 }
@@ -147,58 +137,12 @@ void Session::wait_for_notices() {
   });
 }
 
-bool Session::feed(std::size_t size) {
-  reader_.feed({input_.data(), size});
-  for (;;) {
-    auto message = reader_.next();
-    if (!message) {
-      fmt::print(stderr, "baton-worker: {}\n", message.error().message);
-      return false;
-    }
-    if (!*message) return true;
-    if (!dispatch(**message)) return false;
-  }
-}
-
-bool Session::on(wire::Hello& hello) {
-  std::string reason;
-  if (hello.protocol != wire::kProtocolVersion) {
-    reason = fmt::format("protocol {} is spoken here, not {}", wire::kProtocolVersion, hello.protocol);
-  } else if (auto admitted = admit_daemon(folder_.fd.get(), hello.daemon_id, hello.incarnation); !admitted) {
-    reason = admitted.error().message;
-  }
-  if (reason.empty()) {
-    greeted_ = true;
-    runner_.welcome(hello.capacity);
-    return true;
-  }
-  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
-  flush();
-  leave(0);
-  return false;
-}
-
-bool Session::dispatch(wire::ToWorker& message) {
-  const bool is_hello = std::holds_alternative<wire::Hello>(message);
-  if (is_hello == greeted_) {
-    fmt::print(stderr, "baton-worker: the daemon must say Hello first, and once\n");
-    return false;
-  }
-  if (auto* hello = std::get_if<wire::Hello>(&message)) return on(*hello);
-  if (auto* launch = std::get_if<wire::Launch>(&message)) runner_.launch(std::move(*launch));
-  if (const auto* kill = std::get_if<wire::Kill>(&message)) runner_.kill(*kill);
-  if (const auto* forget = std::get_if<wire::Forget>(&message)) runner_.forget(*forget);
-  if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
-  return true;
-}
-
 void Session::end_turn() {
-  if (greeted_) runner_.start_queued();
+  talk_.end_turn();
   flush();
-  if (runner_.failure()) {
-    // What was done so far is recorded. Leaving hands the rest to the supervisor, which waits until it can record it.
-    fmt::print(stderr, "baton-worker: {}\n", runner_.failure()->message);
-    return leave(1);
+  if (const auto code = talk_.end()) {
+    if (!talk_.problem().empty()) fmt::print(stderr, "baton-worker: {}\n", talk_.problem());
+    return leave(*code);
   }
   arm_timer();
   sweep_soon();
@@ -207,10 +151,10 @@ void Session::end_turn() {
 
 void Session::flush() {
   if (writing_) return;
-  while (sent_ < outgoing_.size()) {
-    const ssize_t wrote = ::write(1, outgoing_.data() + sent_, outgoing_.size() - sent_);
+  while (!talk_.outgoing().empty()) {
+    const ssize_t wrote = ::write(1, talk_.outgoing().data(), talk_.outgoing().size());
     if (wrote > 0) {
-      sent_ += static_cast<std::size_t>(wrote);
+      talk_.sent(static_cast<std::size_t>(wrote));
       continue;
     }
     if (wrote < 0 && errno == EINTR) continue;
@@ -224,10 +168,6 @@ void Session::flush() {
     });
     break;
   }
-  if (sent_ == outgoing_.size()) {
-    outgoing_.clear();
-    sent_ = 0;
-  }
 }
 
 void Session::arm_timer() {
@@ -238,7 +178,7 @@ void Session::arm_timer() {
     timer_.cancel();
     return;
   }
-  const std::uint64_t now = boot_ns();
+  const std::uint64_t now = system_host().boot_ns();
   timer_.expires_after(std::chrono::nanoseconds(next > now ? next - now : 0));
   timer_.async_wait([this](const Code& error) {
     if (error) return;

@@ -6,6 +6,7 @@
 #include <baton/wire/messages.hpp>
 #include <baton/worker/containment.hpp>
 #include <baton/worker/environment.hpp>
+#include <baton/worker/host.hpp>
 #include <baton/worker/journal.hpp>
 #include <baton/worker/resources.hpp>
 #include <baton/worker/slots.hpp>
@@ -18,16 +19,14 @@
 #include <unordered_map>
 #include <variant>
 
-struct rusage;
-
 namespace baton::worker {
 
 class Runner {
  public:
   using Emit = std::function<void(wire::ToDaemon)>;
 
-  // `folder` must outlive the runner; `null_fd` is /dev/null, opened to read.
-  Runner(const Folder& folder, Journal journal, int null_fd, std::string boot_id, Emit emit);
+  // `host` and `folder` must outlive the runner; `null_fd` is /dev/null, opened to read.
+  Runner(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id, Emit emit);
 
   // Reads the journal: what runs on is adopted, what ended is known again. Once, first.
   Result<void> recover();
@@ -45,7 +44,7 @@ class Runner {
   void journal_changed();
   // Deadlines that are due: timeouts, graces, checks.
   void tick();
-  // When tick() is to be called next, by boot_ns().
+  // When tick() is to be called next, by the host's boot_ns().
   [[nodiscard]] std::optional<std::uint64_t> next_deadline() const;
   // Starts what fits; at the end of every turn of the loop.
   void start_queued();
@@ -97,7 +96,7 @@ class Runner {
                      const Record* started);
 
   // runner_end.cpp
-  bool main_exited(AttemptId attempt, const void* siginfo, const ::rusage& usage);
+  bool main_exited(AttemptId attempt, const ExitedChild& child);
   void begin_kill(AttemptId attempt, wire::ExitCause cause);
   void check(AttemptId attempt);
   void check_adopted(AttemptId attempt, Running& run);
@@ -113,13 +112,13 @@ class Runner {
   std::optional<Ended> recover_ended(AttemptId attempt, const Ledger::Entry& entry) const;
   wire::InventoryEntry describe(AttemptId attempt, const Attempt& state) const;
 
+  Host& host_;
   const Folder& folder_;
   Journal journal_;
   int null_fd_;
   std::string boot_id_;
   Emit emit_;
   Environment environment_;
-  HostResources host_;
   Allocator allocator_;
   Slots slots_;
   std::unique_ptr<Containment> containment_;
