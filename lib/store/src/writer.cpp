@@ -30,14 +30,18 @@ Writer::~Writer() {
   records_.reset();  // its statements go before their connection
 }
 
-void Writer::start(std::uint64_t incarnation) {
-  assert(!thread_.joinable());
+void Writer::accept(std::uint64_t incarnation) {
+  assert(!incarnation_);
   incarnation_ = incarnation;
+}
+
+void Writer::start(std::uint64_t incarnation) {
+  accept(incarnation);
   thread_ = std::thread([this] { loop(); });
 }
 
 void Writer::commit(Batch batch, Done done) {
-  assert(thread_.joinable());
+  assert(incarnation_);
   queued_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
@@ -55,9 +59,24 @@ void Writer::loop() {
       if (queue_.empty()) return;
       group.swap(queue_);
     }
-    process(std::move(group));
-    checkpoint_if_due();
+    commit_queued(std::move(group));
   }
+}
+
+bool Writer::step() {
+  std::vector<Pending> group;
+  {
+    const std::lock_guard lock(mutex_);
+    group.swap(queue_);
+  }
+  if (group.empty()) return false;
+  commit_queued(std::move(group));
+  return true;
+}
+
+void Writer::commit_queued(std::vector<Pending> group) {
+  process(std::move(group));
+  checkpoint_if_due();
 }
 
 void Writer::process(std::vector<Pending> group) {
@@ -93,7 +112,7 @@ Result<std::vector<Committed>> Writer::commit_group(std::vector<Pending>& group)
   batches.reserve(group.size());
   for (Pending& pending : group) batches.push_back(&pending.batch);
   try {
-    return records_->commit(batches, incarnation_);
+    return records_->commit(batches, *incarnation_);
   } catch (const SqlError& error) {
     if (error.error().code == ErrorCode::disk_full) {
       refused_before_ = group.back().epoch + 1;

@@ -1,4 +1,5 @@
-// The writing thread: takes every batch that is queued, commits them together, posts their completions in order.
+// The writer: takes every batch that is queued, commits them together, posts their completions in order. On a thread of
+// its own, or a step at a time.
 #pragma once
 #include <baton/store/store.hpp>
 
@@ -31,7 +32,11 @@ class Writer {
 
   // The connection, for the one who opened it, until start().
   [[nodiscard]] Connection& connection() { return *connection_; }
-  void start(std::uint64_t incarnation);
+  // Batches are taken from here on, and committed by step() alone: the thread's loop, or whoever drives it by hand.
+  void accept(std::uint64_t incarnation);
+  void start(std::uint64_t incarnation);  // accept(), and a thread of its own
+  // Commits everything that is queued as one group and posts its completions; false if nothing is queued.
+  bool step();
   void commit(Batch batch, Done done);
   [[nodiscard]] std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
 
@@ -52,6 +57,7 @@ class Writer {
   };
 
   void loop();
+  void commit_queued(std::vector<Pending> group);
   void process(std::vector<Pending> group);
   Result<std::vector<Committed>> commit_group(std::vector<Pending>& group);
   void deliver(std::vector<Answer> answers);
@@ -60,7 +66,7 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<RecordWriter> records_;
   Post post_;
-  std::uint64_t incarnation_ = 0;
+  std::optional<std::uint64_t> incarnation_;
   int checkpointed_at_ = 0;  // frames in the log when it was last moved into the database
   std::shared_ptr<Delivery> delivery_ = std::make_shared<Delivery>();
   std::uint64_t refused_before_ = 0;  // batches of earlier epochs are refused as the disk was full
