@@ -10,8 +10,6 @@ namespace baton::executor {
 Connection::Connection(boost::asio::io_context& io, int fd, Handlers handlers)
     : io_(io), stream_(io, fd), handlers_(std::move(handlers)) {}
 
-void Connection::start() { read(); }
-
 void Connection::send(const wire::ToWorker& message) {
   if (closed_) return;
   wire::append_frame(waiting_, message);

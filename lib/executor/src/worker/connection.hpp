@@ -1,7 +1,7 @@
-// One connected stream of frames to a worker session. It lives until it is closed; nothing that arrives later is
-// delivered, so that a session of before a reconnect can never be taken for the present one.
+// The Stream that is a descriptor of this process.
 #pragma once
-#include <baton/executor/worker_executor.hpp>
+#include "worker/link_ports.hpp"
+
 #include <baton/wire/frame.hpp>
 
 #include <array>
@@ -17,20 +17,14 @@ namespace baton::executor {
 // More waiting bytes than this mean that the session does not read any more: the link is given up.
 inline constexpr std::size_t kOutputBytes = 64u << 20;
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public Stream, public std::enable_shared_from_this<Connection> {
  public:
-  struct Handlers {
-    std::function<void(std::vector<wire::ToDaemon>)> messages;  // never empty
-    std::function<void(Error)> closed;                          // once, unless close() was called first
-  };
-
   Connection(boost::asio::io_context& io, int fd, Handlers handlers);
 
-  void start();
-  // Queued; many messages of one turn of the loop leave in one write.
-  void send(const wire::ToWorker& message);
-  void pause(bool paused);
-  void close();
+  // Many messages of one turn of the loop leave in one write.
+  void send(const wire::ToWorker& message) override;
+  void pause(bool paused) override;
+  void close() override;
 
  private:
   void read();

@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace baton::executor {
@@ -22,17 +21,15 @@ WorkerExecutorOptions without_links(const WorkerExecutorOptions& options) {
 
 }  // namespace
 
-Link::Link(boost::asio::io_context& io, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink,
-           std::function<void(int pid)> on_child)
-    : io_(io),
+Link::Link(LinkPorts& ports, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink)
+    : ports_(ports),
       options_(without_links(options)),
       link_(std::move(link)),
       sink_(std::move(sink)),
-      on_child_(std::move(on_child)),
       pause_before_retry_(options.first_retry),
-      retry_timer_(io),
-      handshake_timer_(io),
-      down_timer_(io) {
+      retry_timer_(ports.make_timer()),
+      handshake_timer_(ports.make_timer()),
+      down_timer_(ports.make_timer()) {
   status_.id = link_.id;
   status_.name = link_.name;
   status_.labels = link_.labels;
@@ -40,37 +37,33 @@ Link::Link(boost::asio::io_context& io, const WorkerExecutorOptions& options, Li
 }
 
 void Link::start() {
-  boost::asio::post(io_, [self = shared_from_this()] { self->dial(); });
+  ports_.post([self = shared_from_this()] { self->dial(); });
 }
 
 void Link::stop() {
   stopped_ = true;
   drop_connection();
-  retry_timer_.cancel();
-  down_timer_.cancel();
+  retry_timer_->cancel();
+  down_timer_->cancel();
 }
 
 void Link::dial() {
   if (stopped_) return;
-  Result<LinkEnd> end = link_.dial();
-  if (!end) return on_closed(std::move(end.error()));
-  if (end->pid > 0) on_child_(end->pid);
   greeted_ = false;
   std::weak_ptr<Link> weak = weak_from_this();
-  connection_ = std::make_shared<Connection>(io_, end->fd,
-                                             Connection::Handlers{
-                                                 .messages =
-                                                     [weak](std::vector<wire::ToDaemon> messages) {
-                                                       if (auto self = weak.lock())
-                                                         self->on_messages(std::move(messages));
-                                                     },
-                                                 .closed =
-                                                     [weak](Error error) {
-                                                       if (auto self = weak.lock()) self->on_closed(std::move(error));
-                                                     },
-                                             });
+  Result<std::shared_ptr<Stream>> stream = ports_.dial(link_, {.messages =
+                                                                   [weak](std::vector<wire::ToDaemon> messages) {
+                                                                     if (auto self = weak.lock())
+                                                                       self->on_messages(std::move(messages));
+                                                                   },
+                                                               .closed =
+                                                                   [weak](Error error) {
+                                                                     if (auto self = weak.lock())
+                                                                       self->on_closed(std::move(error));
+                                                                   }});
+  if (!stream) return on_closed(std::move(stream.error()));
+  connection_ = std::move(*stream);
   connection_->pause(paused_);
-  connection_->start();
   connection_->send(wire::Hello{.protocol = wire::kProtocolVersion,
                                 .daemon_id = options_.daemon_id,
                                 .incarnation = options_.incarnation,
@@ -79,10 +72,9 @@ void Link::dial() {
 }
 
 void Link::arm_handshake_timer() {
-  handshake_timer_.expires_after(options_.handshake_timeout);
-  handshake_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+  handshake_timer_->start(options_.handshake_timeout, [weak = weak_from_this()] {
     auto self = weak.lock();
-    if (error || !self || self->greeted_ || self->stopped_) return;
+    if (!self || self->greeted_ || self->stopped_) return;
     self->on_closed({ErrorCode::unavailable, "the worker session does not answer"});
   });
 }
@@ -125,8 +117,8 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
 
 void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events) {
   greeted_ = true;
-  handshake_timer_.cancel();
-  down_timer_.cancel();
+  handshake_timer_->cancel();
+  down_timer_->cancel();
   down_reported_ = false;
   pause_before_retry_ = options_.first_retry;
   boot_id_ = welcome.boot_id;
@@ -154,13 +146,13 @@ void Link::on_log_data(wire::LogData data) {
 }
 
 void Link::drop_connection() {
-  handshake_timer_.cancel();
+  handshake_timer_->cancel();
   if (connection_) connection_->close();
   connection_.reset();
   greeted_ = false;
   auto reads = std::exchange(reads_, {});
   for (auto& [request, done] : reads) {
-    boost::asio::post(io_, [done = std::move(done), name = link_.name] {
+    ports_.post([done = std::move(done), name = link_.name] {
       done(fail(ErrorCode::unavailable, "worker {} is not online", name));
     });
   }
@@ -174,10 +166,9 @@ void Link::on_closed(Error error) {
   status_.problem = std::move(error.message);
   if (was_online) {
     status_.state = WorkerState::connecting;
-    down_timer_.expires_after(options_.down_after);
-    down_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+    down_timer_->start(options_.down_after, [weak = weak_from_this()] {
       auto self = weak.lock();
-      if (!cancelled && self && !self->greeted_) self->report_down();
+      if (self && !self->greeted_) self->report_down();
     });
   } else if (!ever_dialled_) {
     report_down();
@@ -197,12 +188,11 @@ void Link::report_down() {
 }
 
 void Link::retry_later() {
-  retry_timer_.expires_after(pause_before_retry_);
-  pause_before_retry_ = std::min(pause_before_retry_ * 2, options_.last_retry);
-  retry_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+  retry_timer_->start(pause_before_retry_, [weak = weak_from_this()] {
     auto self = weak.lock();
-    if (!cancelled && self && !self->connection_) self->dial();
+    if (self && !self->connection_) self->dial();
   });
+  pause_before_retry_ = std::min(pause_before_retry_ * 2, options_.last_retry);
 }
 
 void Link::send(const wire::ToWorker& message) {
@@ -218,7 +208,7 @@ void Link::read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_e
     error = Error{ErrorCode::limit, fmt::format("too many log readers on worker {}", link_.name)};
   }
   if (error) {
-    boost::asio::post(io_, [done = std::move(done), error = std::move(*error)] { done(std::unexpected(error)); });
+    ports_.post([done = std::move(done), error = std::move(*error)] { done(std::unexpected(error)); });
     return;
   }
   const std::uint64_t request = next_read_++;

@@ -1,11 +1,10 @@
 // Keeps one worker connected: dials, greets, dials again with growing pauses, and tells the engine when the worker is
 // up and when it has been out of touch for too long.
 #pragma once
-#include "worker/connection.hpp"
+#include "worker/link_ports.hpp"
 
 #include <baton/executor/worker_executor.hpp>
 
-#include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,8 +16,8 @@ inline constexpr std::size_t kOpenReads = 1'024;
 
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(boost::asio::io_context& io, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink,
-       std::function<void(int pid)> on_child);
+  // `ports` must outlive the link.
+  Link(LinkPorts& ports, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink);
 
   void start();
   void stop();                               // says nothing more
@@ -40,20 +39,19 @@ class Link : public std::enable_shared_from_this<Link> {
   void report_down();
   void arm_handshake_timer();
 
-  boost::asio::io_context& io_;
+  LinkPorts& ports_;
   const WorkerExecutorOptions options_;  // without its links
   const LinkOptions link_;
   EventSink sink_;
-  std::function<void(int pid)> on_child_;
   WorkerStatus status_;
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<Stream> connection_;
   bool greeted_ = false;  // Welcome came over this connection
   bool down_reported_ = false;
   bool ever_dialled_ = false;
   bool stopped_ = false;
   bool paused_ = false;
   Duration pause_before_retry_;
-  boost::asio::steady_timer retry_timer_, handshake_timer_, down_timer_;
+  std::unique_ptr<Timer> retry_timer_, handshake_timer_, down_timer_;
   std::string boot_id_;  // of the worker's host, as the present session said
   std::uint64_t next_read_ = 1;
   std::map<std::uint64_t, std::function<void(Result<LogChunk>)>> reads_;
