@@ -30,6 +30,11 @@ endif()
 # Boost 1.74's awaitable.hpp lacks an include; coroutines are not used here at all.
 target_compile_definitions(baton_options INTERFACE BOOST_ASIO_DISABLE_CO_AWAIT BOOST_ASIO_NO_DEPRECATED)
 
+# Deliberate defects that the simulator turns on (baton/base/mutation.hpp).
+if(BATON_BUILD_TESTS)
+  target_compile_definitions(baton_options INTERFACE BATON_MUTATIONS)
+endif()
+
 if(BATON_SANITIZE)
   target_compile_options(baton_options INTERFACE -fsanitize=${BATON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(baton_options INTERFACE -fsanitize=${BATON_SANITIZE})

@@ -1,6 +1,8 @@
 // What workers say about attempts. A worker is not trusted: it may speak only of attempts that are with it.
 #include "attempts.hpp"
 
+#include <baton/base/mutation.hpp>
+
 #include <cassert>
 
 #include "engine_state.hpp"
@@ -82,7 +84,8 @@ void Engine::State::conclude(Run& run, InstanceKey key, const AttemptEnded& even
     transition(run, key.task, key.index, Succeeded{}, std::move(change));
     return;
   }
-  if (run.must_stop(key.task) || event.failure.kind == FailureKind::cancelled) {
+  const bool tries_on = mutated(Mutation::retry_after_cancel) && event.failure.kind != FailureKind::cancelled;
+  if ((run.must_stop(key.task) && !tries_on) || event.failure.kind == FailureKind::cancelled) {
     const bool fail_fast = !run.state.cancel_requested && run.must_stop(key.task);
     transition(run, key.task, key.index, Cancelled{}, {.reason = fail_fast ? "fail_fast" : ""});
     return;

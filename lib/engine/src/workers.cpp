@@ -1,4 +1,6 @@
 // Workers come and go; what was with them is reconciled with what they know.
+#include <baton/base/mutation.hpp>
+
 #include <algorithm>
 #include <cassert>
 
@@ -53,7 +55,7 @@ void Engine::State::reconcile(ActiveAttempt& attempt, const WorkerUp& event, con
   } else if (auto* running = std::get_if<Running>(&owner.group(attempt.key.task).instances[attempt.key.index].state)) {
     running->worker = event.worker;
   }
-  if (owner.must_stop(attempt.key.task)) {
+  if (owner.must_stop(attempt.key.task) && !(mutated(Mutation::launch_after_cancel) && known == nullptr)) {
     // Also where the worker never heard of it: it remembers the id and answers that it is cancelled.
     step_.effect(Kill{event.worker, attempt.id});
   } else if (known == nullptr) {

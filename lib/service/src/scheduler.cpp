@@ -1,6 +1,7 @@
 #include <baton/service/scheduler.hpp>
 
 #include <baton/base/limits.hpp>
+#include <baton/base/mutation.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -13,6 +14,13 @@ namespace {
 constexpr std::size_t kCommitsInFlight = 2;
 constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
 constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
+
+// Deliberate defects for the simulator: what may not wait for its commit.
+bool too_early([[maybe_unused]] const engine::Effect& effect) {
+  return (mutated(Mutation::launch_before_commit) && std::holds_alternative<engine::Launch>(effect)) ||
+         (mutated(Mutation::forget_before_commit) && std::holds_alternative<engine::Forget>(effect)) ||
+         (mutated(Mutation::answer_before_commit) && std::holds_alternative<engine::Reply>(effect));
+}
 
 template <class T>
 concept Request = requires(T& request) { request.token; };
@@ -109,6 +117,9 @@ void Scheduler::turn() {
     held_.push_back(std::move(held));
     release();
   } else {
+    for (const engine::Effect& effect : held.effects) {
+      if (too_early(effect)) perform(Held{.effects = {effect}});
+    }
     held_.push_back(std::move(held));
     ++commits_in_flight_;
     ports_.store->commit({.records = std::move(step.records), .bundles = std::exchange(bundles_, {}), .now = now},

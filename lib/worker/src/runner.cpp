@@ -1,3 +1,4 @@
+#include <baton/base/mutation.hpp>
 #include <baton/worker/log_reader.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
@@ -50,9 +51,11 @@ void Runner::set_due(AttemptId attempt, Running& run, std::uint64_t due) {
 void Runner::launch(wire::Launch launch) {
   const AttemptId attempt = launch.attempt;
   const auto known = attempts_.find(attempt);
-  if (known == attempts_.end()) {
+  const bool again = mutated(Mutation::start_repeated_launch) && known != attempts_.end() &&
+                     std::holds_alternative<Ended>(known->second);
+  if (known == attempts_.end() || again) {
     queue_.push_back(attempt);
-    attempts_.emplace(attempt, Queued{std::move(launch)});
+    attempts_.insert_or_assign(attempt, Queued{std::move(launch)});
   } else if (const auto* run = std::get_if<Running>(&known->second)) {
     emit(wire::Started{attempt, TimePoint(Duration(run->started.time_us)), run->started.pid, open_log(run->started)});
   } else if (const auto* ended = std::get_if<Ended>(&known->second)) {
@@ -78,6 +81,9 @@ void Runner::kill(const wire::Kill& kill) {
   wire::Outcome outcome;
   outcome.cause = kill.cause;
   outcome.ended_at = host_.wall_time();
+  if (mutated(Mutation::drop_tombstone) && known == attempts_.end()) {
+    return emit(wire::Exited{kill.attempt, outcome});
+  }
   end_without_start(kill.attempt, std::move(outcome));
 }
 

@@ -1,4 +1,5 @@
 #include <baton/base/limits.hpp>
+#include <baton/base/mutation.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
@@ -67,7 +68,7 @@ bool Runner::main_exited(AttemptId attempt, const ExitedChild& child) {
   exited.end.system_us = child.system_us;
   exited.end.max_rss_bytes = child.max_rss_bytes;
   exited.end.log_to = Slots::size(*run.slot);
-  if (!record(exited)) return false;
+  if (!mutated(Mutation::report_unrecorded) && !record(exited)) return false;
   run.exited = exited;
   run.lingered = containment_->may_be_left(attempt);
   return true;

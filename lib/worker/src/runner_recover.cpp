@@ -1,3 +1,4 @@
+#include <baton/base/mutation.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
 
@@ -26,7 +27,7 @@ Result<void> Runner::recover() {
   if (!records) return std::unexpected(records.error());
   Ledger ledger;
   for (const Record& record : *records) ledger.apply(record);
-  const bool rebooted = ledger.boot_id() != boot_id_;
+  const bool rebooted = ledger.boot_id() != boot_id_ && !mutated(Mutation::ignore_reboot);
 
   std::set<std::uint32_t> in_use;
   for (const auto& [attempt, entry] : ledger.entries()) {

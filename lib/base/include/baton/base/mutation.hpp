@@ -1,0 +1,32 @@
+// Deliberate defects, each of which the simulator must find (tests/sim). Only a build with tests has them at all, and
+// there only the simulator turns one on; in every other build mutated() is false at compile time.
+#pragma once
+#include <cstdint>
+
+namespace baton {
+
+enum class Mutation : std::uint8_t {
+  none,
+  launch_before_commit,   // scheduler: an attempt is given to its worker before it is on disk
+  forget_before_commit,   // scheduler: the worker may drop an end that is not on disk
+  answer_before_commit,   // scheduler: a request is answered before it is on disk
+  skip_incarnation,       // worker: a daemon of an earlier start is admitted
+  skip_commit_fence,      // store: a daemon of an earlier start commits
+  start_repeated_launch,  // worker: a launch that comes again starts again
+  drop_tombstone,         // worker: a kill of an unknown attempt is answered and not remembered
+  success_for_lost,       // worker: an exit that nobody saw is a success
+  report_unrecorded,      // worker: an exit is reported and not recorded
+  retry_after_cancel,     // engine: what fails after a cancel is tried again
+  launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
+  ignore_reboot,          // worker: what ran before the host's boot is taken for running
+  skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
+};
+
+#ifdef BATON_MUTATIONS
+inline Mutation active_mutation = Mutation::none;
+inline bool mutated(Mutation mutation) { return active_mutation == mutation; }
+#else
+constexpr bool mutated(Mutation /*mutation*/) { return false; }
+#endif
+
+}  // namespace baton
