@@ -1,0 +1,302 @@
+#include "daemon.hpp"
+
+#include <baton/wire/frame.hpp>
+
+#include <algorithm>
+#include <deque>
+
+namespace baton::sim {
+namespace {
+
+// The daemon's end of a link: frames in virtual time.
+class SimStream final : public executor::Stream, public std::enable_shared_from_this<SimStream> {
+ public:
+  SimStream(Site& site, std::shared_ptr<Life> life, std::shared_ptr<Channel> channel, Handlers handlers)
+      : site_(site), life_(std::move(life)), channel_(std::move(channel)), handlers_(std::move(handlers)) {}
+
+  void listen() {
+    const std::weak_ptr<SimStream> weak = weak_from_this();
+    channel_->to_daemon->receive(
+        life_,
+        [weak](const std::string& bytes) {
+          if (const auto self = weak.lock()) self->hear(bytes);
+        },
+        [weak] {
+          if (const auto self = weak.lock()) self->fail_with("the session ended");
+        });
+  }
+
+  void send(const wire::ToWorker& message) override {
+    if (closed_) return;
+    if (const auto* launch = std::get_if<wire::Launch>(&message)) site_.model.launch_sent(launch->attempt);
+    if (const auto* forget = std::get_if<wire::Forget>(&message)) {
+      for (const AttemptId attempt : forget->attempts) site_.model.forget_sent(attempt);
+    }
+    if (site_.crash_in_release > 0 && --site_.crash_in_release == 0) throw DaemonCrash{};
+    std::string bytes;
+    wire::append_frame(bytes, message);
+    const bool twice = site_.duplicates > 0 && !std::holds_alternative<wire::Hello>(message);
+    channel_->to_worker->send(bytes);
+    if (!twice) return;
+    --site_.duplicates;
+    channel_->to_worker->send(bytes);
+  }
+  void pause(bool) override {}
+  void close() override {
+    if (closed_) return;
+    closed_ = true;
+    channel_->to_worker->close(kMs);
+  }
+
+ private:
+  void hear(const std::string& bytes) {
+    if (closed_) return;
+    reader_.feed(bytes);
+    std::vector<wire::ToDaemon> messages;
+    while (true) {
+      auto message = reader_.next();
+      require(message.has_value(), "the link carries frames", "{}", message ? "" : message.error().message);
+      if (!*message) break;
+      messages.push_back(std::move(**message));
+    }
+    if (!messages.empty()) handlers_.messages(std::move(messages));
+  }
+  void fail_with(std::string why) {
+    if (closed_) return;
+    close();
+    handlers_.closed({ErrorCode::unavailable, std::move(why)});
+  }
+
+  Site& site_;
+  std::shared_ptr<Life> life_;
+  std::shared_ptr<Channel> channel_;
+  Handlers handlers_;
+  wire::FrameReader<wire::ToDaemon> reader_;
+  bool closed_ = false;
+};
+
+class SimTimer final : public executor::Timer {
+ public:
+  SimTimer(World& world, std::shared_ptr<Life> life) : world_(world), life_(std::move(life)) {}
+  ~SimTimer() override { *started_ = 0; }
+  void start(Duration after, std::function<void()> fire) override {
+    const std::uint64_t mine = ++next_;
+    *started_ = mine;
+    world_.after(static_cast<Time>(after.count()), life_, [started = started_, mine, fire = std::move(fire)] {
+      if (*started == mine) fire();
+    });
+  }
+  void cancel() override { *started_ = 0; }
+
+ private:
+  World& world_;
+  std::shared_ptr<Life> life_;
+  std::shared_ptr<std::uint64_t> started_ = std::make_shared<std::uint64_t>(0);
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+class Daemon::SimClock final : public service::Clock {
+ public:
+  explicit SimClock(const Site& site) : site_(site) {}
+  [[nodiscard]] TimePoint now() const override { return site_.wall(); }
+
+ private:
+  const Site& site_;
+};
+
+class Daemon::Ports final : public executor::LinkPorts {
+ public:
+  explicit Ports(Daemon& daemon) : daemon_(daemon) {}
+  Result<std::shared_ptr<executor::Stream>> dial(const executor::LinkOptions&,
+                                                 executor::Stream::Handlers handlers) override {
+    Site& site = daemon_.site_;
+    site.channel = std::make_shared<Channel>(site.world, ++site.channels);
+    auto stream = std::make_shared<SimStream>(site, daemon_.life_, site.channel, std::move(handlers));
+    stream->listen();
+    site.machine.attach(site.channel);
+    return stream;
+  }
+  std::unique_ptr<executor::Timer> make_timer() override {
+    return std::make_unique<SimTimer>(daemon_.site_.world, daemon_.life_);
+  }
+  void post(std::function<void()> completion) override { daemon_.post(std::move(completion)); }
+
+ private:
+  Daemon& daemon_;
+};
+
+// The production connection, recovery and Writer, without threads.
+class Daemon::SqliteStore final : public store::Store {
+ public:
+  explicit SqliteStore(Daemon& daemon) : daemon_(daemon) {
+    auto connection = std::make_unique<store::Connection>(daemon.site_.database, store::Access::read_write);
+    store::prepare_database(*connection);
+    writer_ = std::make_unique<store::Writer>(
+        std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); });
+  }
+  Result<store::Recovered> recover() override {
+    store::Recovered recovered = store::recover_state(writer_->connection());
+    incarnation_ = recovered.incarnation;
+    writer_->accept(recovered.incarnation);
+    return recovered;
+  }
+  void commit(store::Batch batch, std::function<void(Result<store::Committed>)> done) override {
+    Site& site = daemon_.site_;
+    records_.push_back(batch.records);
+    writer_->commit(std::move(batch), std::move(done));
+    if (planned_) return;
+    planned_ = true;
+    const std::uint64_t chance = site.world.hash(++commits_, incarnation_);
+    Time delay = 50 + chance % (3 * kMs);
+    if (site.world.now() < site.slow_until) delay += (chance >> 8) % (2 * kSecond);
+    site.world.after(delay, daemon_.life_, [this] { step(); });
+  }
+  [[nodiscard]] std::size_t queued() const override { return writer_->queued(); }
+  void read(std::function<void(store::Queries&)>) override {}
+  void backup(std::string, std::function<void(Result<>)>) override {}
+
+  Result<engine::RunSnapshot> snapshot(RunKey run) {
+    store::StatementCache statements(writer_->connection());
+    return store::load_run(statements, run);
+  }
+
+ protected:
+  void post(std::function<void()> completion) override { daemon_.post(std::move(completion)); }
+
+ private:
+  void step() {
+    Site& site = daemon_.site_;
+    planned_ = false;
+    if (std::exchange(site.crash_before_commit, false)) throw DaemonCrash{};
+    const std::int64_t before = total_changes();
+    writer_->step();
+    const bool committed = total_changes() != before;
+    const auto records = std::exchange(records_, {});
+    if (committed) {
+      std::vector<engine::Record> all;
+      for (const auto& batch : records) all.insert(all.end(), batch.begin(), batch.end());
+      site.model.committed(all, incarnation_);
+    }
+    if (std::exchange(site.crash_after_commit, false)) throw DaemonCrash{};
+  }
+  std::int64_t total_changes() { return writer_->connection().integer("SELECT total_changes()"); }
+
+  Daemon& daemon_;
+  std::unique_ptr<store::Writer> writer_;
+  std::deque<std::vector<engine::Record>> records_;
+  std::uint64_t incarnation_ = 0;
+  std::uint64_t commits_ = 0;
+  bool planned_ = false;
+};
+
+Daemon::Daemon(Site& site) : site_(site), store_(std::make_unique<SqliteStore>(*this)) {
+  auto recovered = store_->recover();
+  site.world.say("daemon {} begins, {} runs", recovered->incarnation, recovered->runs.size());
+  incarnation_ = recovered->incarnation;
+  site.model.began(incarnation_, *recovered);
+  executor::WorkerExecutorOptions options{.daemon_id = recovered->state_id, .incarnation = incarnation_, .links = {}};
+  executor::LinkOptions link;
+  link.name = "local";
+  link.boot_file = site.boot_file;
+  options.links.push_back(std::move(link));
+  executor_ = std::make_unique<executor::LinkSet>(
+      std::make_unique<Ports>(*this), std::move(options),
+      [this](std::vector<engine::Event> events) { scheduler_->enqueue(std::move(events)); });
+  clock_ = std::make_unique<SimClock>(site);
+  service::SchedulerPorts ports;
+  ports.store = store_.get();
+  ports.executor = executor_.get();
+  ports.clock = clock_.get();
+  ports.post = [this](std::function<void()> what) { post(std::move(what)); };
+  ports.wake_at = [this](std::optional<TimePoint> time) { wake_at(time); };
+  ports.secret = [](const std::string&) { return std::string("secret"); };
+  ports.run_created = [](const engine::RunCreated&) {};
+  ports.publish = [](const std::vector<views::EventView>&) {};
+  ports.fatal = [this](const Error& error) {
+    site_.world.say("daemon {} ends: {}", incarnation_, error.message);
+    failed_ = true;
+  };
+  scheduler_ = std::make_unique<service::Scheduler>(engine::Engine(recovered->counters), std::move(ports));
+  // As Daemon::serve.
+  std::vector<engine::Event> events;
+  events.emplace_back(engine::PoolsChanged{});
+  for (engine::RunSnapshot& run : recovered->runs) {
+    auto workflow = site.workflows.at(run.created.workflow);
+    events.emplace_back(engine::RunRestored{.snapshot = std::move(run), .workflow = std::move(workflow)});
+  }
+  scheduler_->enqueue(std::move(events));
+  scheduler_->after_commits([this] {
+    ready_ = true;
+    executor_->start();
+  });
+}
+
+Daemon::~Daemon() {
+  life_->alive = false;
+  executor_.reset();
+}
+
+void Daemon::wake_at(std::optional<TimePoint> time) {
+  wake_ = time;
+  const std::uint64_t mine = ++wakes_;
+  if (!time) return;
+  const auto delay = std::max<std::int64_t>(0, (*time - site_.wall()).count());
+  site_.world.after(static_cast<Time>(delay), life_, [this, mine] {
+    if (mine == wakes_) scheduler_->wake();
+  });
+}
+
+void Daemon::clock_stepped() { wake_at(wake_); }
+
+void Daemon::submit(const std::string& workflow) {
+  engine::SubmitRun event;
+  event.id = fmt::format("r{}-{}", incarnation_, site_.world.now());
+  event.workflow = site_.workflows.at(workflow);
+  event.bundle_hash = workflow;
+  event.working_dir = "/";
+  scheduler_->request(
+      std::move(event),
+      [this](service::RequestAnswer answer) {
+        if (!answer) return;
+        const RunKey run = std::get<engine::Reply::RunAccepted>(*answer).run;
+        site_.world.say("run {} accepted", run.value());
+        site_.model.accepted(run);
+      },
+      {}, store::Batch::Bundle{.hash = workflow, .contents = "{}"});
+}
+
+void Daemon::cancel(RunKey run) {
+  engine::CancelRun event;
+  event.run = run;
+  scheduler_->request(std::move(event), [this, run](const service::RequestAnswer& answer) {
+    if (!answer) return;
+    site_.world.say("cancel of run {} answered", run.value());
+    site_.model.cancel_answered(run);
+  });
+}
+
+void Daemon::retry(RunKey run) {
+  scheduler_->after_commits([this, run] {
+    auto snapshot = store_->snapshot(run);
+    if (!snapshot) return;
+    engine::RetryRun event;
+    event.run = run;
+    std::vector<engine::Event> before;
+    if (!scheduler_->engine().is_active(run)) {
+      auto workflow = site_.workflows.at(snapshot->created.workflow);
+      before.emplace_back(engine::RunRestored{.snapshot = std::move(*snapshot), .workflow = std::move(workflow)});
+    }
+    scheduler_->request(std::move(event), [](const service::RequestAnswer&) {}, std::move(before));
+  });
+}
+
+void Daemon::decide(InstanceKey key, bool approve) {
+  engine::DecideApproval event;
+  event.key = key;
+  event.approve = approve;
+  scheduler_->request(std::move(event), [](const service::RequestAnswer&) {});
+}
+
+}  // namespace baton::sim

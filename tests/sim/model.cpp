@@ -1,0 +1,285 @@
+#include "model.hpp"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+
+namespace baton::sim {
+namespace {
+
+using engine::AttemptState;
+using engine::InstancePhase;
+using engine::RunState;
+using workflow::FailureKind;
+
+bool is_over(AttemptState state) { return state >= AttemptState::succeeded; }
+
+}  // namespace
+
+void Model::began(std::uint64_t incarnation, const store::Recovered& recovered) {
+  require(incarnation > incarnation_, "P6 incarnations grow", "{} after {}", incarnation, incarnation_);
+  incarnation_ = incarnation;
+  require(recovered.quarantined.empty(), "P9 recovery", "a run is set apart: {}",
+          recovered.quarantined.empty() ? "" : recovered.quarantined.front().why);
+  std::size_t active = 0;
+  for (const auto& [key, run] : runs_) active += engine::is_final(run.state) ? 0 : 1;
+  require(active == recovered.runs.size(), "P1 recovery", "{} runs came back, {} were on disk", recovered.runs.size(),
+          active);
+  for (const engine::RunSnapshot& run : recovered.runs) {
+    const RunKey key = run.created.run;
+    require(runs_.contains(key) && runs_.at(key).state == run.state.state &&
+                runs_.at(key).cancel_requested == run.state.cancel_requested,
+            "P1 recovery", "run {} came back otherwise", key.value());
+    for (const engine::InstanceChanged& row : run.instances) {
+      const auto known = instances_.find(row.key);
+      require(known != instances_.end() && known->second.phase == row.phase && known->second.attempts == row.attempts,
+              "P1 recovery", "an instance of run {} came back otherwise", key.value());
+    }
+    for (const engine::AttemptChanged& row : run.attempts) {
+      require(attempts_.contains(row.id) && !is_over(attempts_.at(row.id).state), "P1 recovery",
+              "attempt {} came back otherwise", row.id.value());
+    }
+  }
+}
+
+void Model::committed(const std::vector<engine::Record>& records, std::uint64_t incarnation) {
+  require(incarnation == incarnation_, "P6 one writer", "daemon {} committed after {} began", incarnation,
+          incarnation_);
+  std::set<RunKey> ended;
+  for (const engine::Record& record : records) {
+    std::visit([this](const auto& r) { put(r); }, record);
+    if (const auto* run = std::get_if<engine::RunChanged>(&record); run != nullptr && engine::is_final(run->state)) {
+      ended.insert(run->run);
+    }
+  }
+  for (const RunKey run : ended) check_final(run);
+}
+
+void Model::put(const engine::RunCreated& record) {
+  require(!created_.contains(record.run), "P1 numbers", "run {} was made twice", record.run.value());
+  created_[record.run] = record;
+}
+
+void Model::put(const engine::RunChanged& record) {
+  if (const auto before = runs_.find(record.run); before != runs_.end() && !record.cancel_requested) {
+    if (before->second.cancel_requested) {
+      require(engine::is_final(before->second.state), "P4 cancel", "run {} forgot its cancel", record.run.value());
+      cancel_answered_.erase(record.run);  // retried
+    }
+  }
+  runs_[record.run] = record;
+}
+
+void Model::put(const engine::TaskExpanded& record) {
+  if (!record.combos.is_null()) return;
+  std::erase_if(instances_, [&](const auto& entry) {
+    return entry.first.run == record.run && entry.first.task == record.task && entry.first.index > 0;
+  });
+}
+
+void Model::put(const engine::InstanceChanged& record) { instances_[record.key] = record; }
+
+void Model::put(const engine::AttemptChanged& record) {
+  const auto before = attempts_.find(record.id);
+  if (before == attempts_.end()) {
+    require(!is_cancel_answered(record.key.run), "P4 no attempt after an answered cancel", "attempt {} of run {}",
+            record.id.value(), record.key.run.value());
+    for (const auto& [id, other] : attempts_) {
+      require(id < record.id, "P2 ids grow", "attempt {} after {}", record.id.value(), id.value());
+      require(!(other.key == record.key) || (is_over(other.state) && other.number < record.number), "P2 numbers",
+              "attempt {} has the number or the time of {}", record.id.value(), id.value());
+    }
+    attempts_[record.id] = record;
+  } else {
+    if (is_over(before->second.state)) {
+      require(record.state == before->second.state && record.failure == before->second.failure, "P3 an end is final",
+              "attempt {} ended again", record.id.value());
+    }
+    before->second = record;
+  }
+  if (is_over(record.state)) check_end(record);
+}
+
+// The end that is written is the one that was, or an honest "lost".
+void Model::check_end(const engine::AttemptChanged& attempt) {
+  const Truth& truth = truths_[attempt.id];
+  const auto id = attempt.id.value();
+  const bool exited = truth.status && WIFEXITED(*truth.status);
+  const std::string invariant = "P3 no made-up end";
+  switch (attempt.failure.kind) {
+    case FailureKind::none:
+    case FailureKind::missing_output:
+      require(exited && WEXITSTATUS(*truth.status) == 0, invariant, "attempt {} did not exit with 0", id);
+      break;
+    case FailureKind::exit:
+      require(exited && WEXITSTATUS(*truth.status) == attempt.failure.detail, invariant,
+              "attempt {} did not exit with {}", id, attempt.failure.detail);
+      break;
+    case FailureKind::signal:
+      require(truth.status && WIFSIGNALED(*truth.status) && WTERMSIG(*truth.status) == attempt.failure.detail,
+              invariant, "attempt {} was not ended by signal {}", id, attempt.failure.detail);
+      break;
+    case FailureKind::timeout:
+      require(truth.starts == 1 && truth.status && task(attempt.key).timeout, invariant, "attempt {} has no timeout",
+              id);
+      break;
+    case FailureKind::cancelled:
+      require(runs_.at(attempt.key.run).cancel_requested || task(attempt.key).fail_fast, invariant,
+              "attempt {} was not cancelled", id);
+      break;
+    case FailureKind::worker_lost:
+      require(truth.may_be_lost || (truth.status && !truth.seen), "P3 no exit is lost",
+              "attempt {} is lost, though its end was seen", id);
+      break;
+    default:
+      throw Violation{invariant, fmt::format("attempt {}: {}", id, workflow::to_string(attempt.failure))};
+  }
+  require(truth.alive == 0, "P8 nothing is left", "attempt {} has ended, {} processes live", id, truth.alive);
+}
+
+void Model::check_final(RunKey key) {
+  const engine::RunChanged& run = runs_.at(key);
+  if (!engine::is_final(run.state)) return;
+  bool bad = false;
+  for (auto at = instances_.lower_bound({key, TaskIndex(0), 0}); at != instances_.end() && at->first.run == key; ++at) {
+    const auto& [instance, row] = *at;
+    require(engine::is_final(row.phase), "runs end when their tasks have", "run {}, {}", key.value(), row.name);
+    bad = bad || row.phase == InstancePhase::failed || row.phase == InstancePhase::upstream_failed ||
+          row.phase == InstancePhase::cancelled;
+    const workflow::TaskSpec& spec = task(instance);
+    if (row.phase == InstancePhase::succeeded && std::holds_alternative<workflow::RunCommand>(spec.action)) {
+      const auto last = std::ranges::find_if(attempts_, [&](const auto& entry) {
+        return entry.second.key == instance && entry.second.number == row.attempts;
+      });
+      require(last != attempts_.end() && last->second.state == AttemptState::succeeded, "success needs an attempt",
+              "run {} task {}", key.value(), instance.task.value());
+    }
+    require(row.attempts - row.retries_from <= spec.retry.max_retries + 1, "retries are counted", "run {} task {}",
+            key.value(), instance.task.value());
+  }
+  const RunState expected = run.cancel_requested ? RunState::cancelled : bad ? RunState::failed : RunState::succeeded;
+  require(run.state == expected, "the run's state follows from its tasks", "run {} is {}", key.value(),
+          engine::to_string(run.state));
+  check_alive(key);
+}
+
+void Model::check_alive(RunKey run) const {
+  for (const auto& [id, attempt] : attempts_) {
+    if (attempt.key.run != run) continue;
+    const auto truth = truths_.find(id);
+    require(truth == truths_.end() || truth->second.alive == 0, "P4 an ended run has no process", "attempt {}",
+            id.value());
+    require(is_over(attempt.state), "runs end when their attempts have", "attempt {}", id.value());
+  }
+}
+
+const workflow::TaskSpec& Model::task(InstanceKey key) const {
+  return specs_.at(created_.at(key.run).workflow)->task(key.task);
+}
+
+bool Model::is_cancel_answered(RunKey run) const {
+  if (cancel_answered_.contains(run)) return true;
+  const auto& parent = created_.at(run).parent;
+  return parent && is_cancel_answered(parent->run) && !engine::is_final(runs_.at(parent->run).state);
+}
+
+void Model::accepted(RunKey run) {
+  require(created_.contains(run) && runs_.contains(run), "P1 answered when durable", "run {}", run.value());
+  accepted_.insert(run);
+}
+
+void Model::cancel_answered(RunKey run) {
+  require(runs_.contains(run) && (runs_.at(run).cancel_requested || engine::is_final(runs_.at(run).state)),
+          "P4 answered when durable", "run {}", run.value());
+  if (runs_.at(run).cancel_requested) cancel_answered_.insert(run);
+}
+
+void Model::launch_sent(AttemptId attempt) const {
+  require(attempts_.contains(attempt), "P2 launched when durable", "attempt {}", attempt.value());
+}
+
+void Model::forget_sent(AttemptId attempt) const {
+  const auto known = attempts_.find(attempt);
+  require(known == attempts_.end() || is_over(known->second.state), "P3 forgotten when durable", "attempt {}",
+          attempt.value());
+}
+
+void Model::admitted(std::uint64_t incarnation, std::uint64_t highest) const {
+  require(incarnation >= highest, "P6 a stale daemon is refused", "{} was admitted after {}", incarnation, highest);
+}
+
+bool Model::succeeded(RunKey run, TaskIndex need) const {
+  for (auto at = instances_.lower_bound({run, need, 0});
+       at != instances_.end() && at->first.run == run && at->first.task == need; ++at) {
+    if (at->second.phase != InstancePhase::succeeded && at->second.phase != InstancePhase::skipped) return false;
+  }
+  return true;
+}
+
+bool Model::ended(RunKey run, TaskIndex need) const {
+  for (auto at = instances_.lower_bound({run, need, 0});
+       at != instances_.end() && at->first.run == run && at->first.task == need; ++at) {
+    if (!engine::is_final(at->second.phase)) return false;
+  }
+  return true;
+}
+
+void Model::process_started(AttemptId attempt) {
+  Truth& truth = truths_[attempt];
+  ++truth.starts;
+  ++truth.alive;
+  require(truth.starts == 1, "P2 at most once", "attempt {} started {} times", attempt.value(), truth.starts);
+  const auto known = attempts_.find(attempt);
+  require(known != attempts_.end(), "P2 started when durable", "attempt {}", attempt.value());
+  require(!is_over(known->second.state), "P4 what has ended never starts", "attempt {}", attempt.value());
+  const InstanceKey key = known->second.key;
+  const workflow::TaskSpec& spec = task(key);
+  if (spec.is_finally) {
+    const auto& all = specs_.at(created_.at(key.run).workflow)->tasks;
+    for (std::uint32_t t = 0; t < all.size(); ++t) {
+      if (!all[t].is_finally) require(ended(key.run, TaskIndex(t)), "P7 finally comes last", "run {}", key.run.value());
+    }
+  }
+  for (const TaskIndex need : spec.needs) {
+    const bool durable = spec.condition ? ended(key.run, need) : succeeded(key.run, need);
+    require(durable, "P7 upstream is durable", "attempt {} of task {}", attempt.value(), key.task.value());
+  }
+}
+
+void Model::process_ended(AttemptId attempt, std::int32_t status, bool seen) {
+  Truth& truth = truths_[attempt];
+  --truth.alive;
+  truth.status = status;
+  truth.seen = seen;
+}
+
+void Model::memory_lost() {
+  for (const auto& [id, attempt] : attempts_) {
+    if (!is_over(attempt.state)) truths_[id].may_be_lost = true;
+  }
+}
+
+bool Model::all_ended() const {
+  return std::ranges::all_of(runs_, [](const auto& run) { return engine::is_final(run.second.state); });
+}
+
+std::string Model::unfinished() const {
+  std::string text;
+  for (const auto& [key, row] : instances_) {
+    if (!engine::is_final(row.phase)) {
+      text += fmt::format(" {}/{}[{}]:{}", key.run.value(), key.task.value(), key.index, engine::to_string(row.phase));
+    }
+  }
+  return text;
+}
+
+void Model::finish() const {
+  for (const RunKey run : accepted_) require(runs_.contains(run), "P1 acknowledged is kept", "run {}", run.value());
+  for (const auto& [run, state] : runs_) check_alive(run);
+  for (const auto& [id, truth] : truths_) {
+    require(truth.alive == 0, "P8 nothing is left", "attempt {}", id.value());
+    require(truth.starts <= 1, "P2 at most once", "attempt {}", id.value());
+  }
+}
+
+}  // namespace baton::sim

@@ -1,0 +1,87 @@
+// What must be true, written from the promises (docs/reliability.md) and not from the engine: a mirror of what is on
+// disk, and the truth about processes, which only the simulated machines know.
+#pragma once
+#include <baton/engine/record.hpp>
+#include <baton/store/store.hpp>
+#include <baton/workflow/spec.hpp>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "world.hpp"
+
+namespace baton::sim {
+
+class Model {
+ public:
+  explicit Model(World& world) : world_(world) {}
+
+  // --- the database ---
+  void began(std::uint64_t incarnation, const store::Recovered& recovered);
+  void committed(const std::vector<engine::Record>& records, std::uint64_t incarnation);
+  void know(const std::string& workflow, std::shared_ptr<const workflow::WorkflowSpec> spec) {
+    specs_[workflow] = std::move(spec);
+  }
+
+  // --- answers ---
+  void accepted(RunKey run);
+  void cancel_answered(RunKey run);
+
+  // --- what the daemon tells workers ---
+  void launch_sent(AttemptId attempt) const;
+  void forget_sent(AttemptId attempt) const;
+
+  // --- the machines ---
+  void admitted(std::uint64_t incarnation, std::uint64_t highest) const;
+  void process_started(AttemptId attempt);
+  void process_killed(AttemptId attempt) { truths_[attempt].killed = true; }
+  void process_ended(AttemptId attempt, std::int32_t status, bool seen);
+  void exit_unseen(AttemptId attempt) { truths_[attempt].seen = false; }
+  void process_left(AttemptId attempt, int change) { truths_[attempt].alive += change; }
+  void memory_lost();  // a reboot, or a journal that is torn: attempts of before may be lost
+
+  // --- at the end ---
+  [[nodiscard]] bool all_ended() const;
+  void finish() const;
+  [[nodiscard]] std::string unfinished() const;
+
+  [[nodiscard]] const std::map<RunKey, engine::RunChanged>& runs() const { return runs_; }
+  [[nodiscard]] const engine::RunCreated& created(RunKey run) const { return created_.at(run); }
+  [[nodiscard]] const std::map<InstanceKey, engine::InstanceChanged>& instances() const { return instances_; }
+
+ private:
+  struct Truth {
+    int starts = 0;
+    int alive = 0;
+    bool killed = false;
+    std::optional<std::int32_t> status;
+    bool seen = false;  // by a session or supervisor that lived
+    bool may_be_lost = false;
+  };
+  void put(const engine::RunCreated& record);
+  void put(const engine::RunChanged& record);
+  void put(const engine::TaskExpanded& record);
+  void put(const engine::InstanceChanged& record);
+  void put(const engine::AttemptChanged& record);
+  void check_end(const engine::AttemptChanged& attempt);
+  void check_final(RunKey run);
+  void check_alive(RunKey run) const;
+  [[nodiscard]] const workflow::TaskSpec& task(InstanceKey key) const;
+  [[nodiscard]] bool is_cancel_answered(RunKey run) const;
+  [[nodiscard]] bool succeeded(RunKey run, TaskIndex task) const;
+  [[nodiscard]] bool ended(RunKey run, TaskIndex task) const;
+
+  World& world_;
+  std::uint64_t incarnation_ = 0;
+  std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> specs_;
+  std::map<RunKey, engine::RunCreated> created_;
+  std::map<RunKey, engine::RunChanged> runs_;
+  std::map<InstanceKey, engine::InstanceChanged> instances_;
+  std::map<AttemptId, engine::AttemptChanged> attempts_;
+  std::map<AttemptId, Truth> truths_;
+  std::set<RunKey> accepted_, cancel_answered_;
+};
+
+}  // namespace baton::sim
