@@ -90,6 +90,7 @@ void Model::put(const engine::AttemptChanged& record) {
               "attempt {} has the number or the time of {}", record.id.value(), id.value());
     }
     attempts_[record.id] = record;
+    truths_[record.id].may_be_lost = world_.now() < unsettled_until_;
   } else {
     if (is_over(before->second.state)) {
       require(record.state == before->second.state && record.failure == before->second.failure, "P3 an end is final",
@@ -204,7 +205,8 @@ void Model::forget_sent(AttemptId attempt) const {
           attempt.value());
 }
 
-void Model::admitted(std::uint64_t incarnation, std::uint64_t highest) const {
+void Model::admitted(std::uint64_t incarnation, std::uint64_t highest) {
+  unsettled_until_ = std::min(unsettled_until_, world_.now() + 10 * kSecond);
   require(incarnation >= highest, "P6 a stale daemon is refused", "{} was admitted after {}", incarnation, highest);
 }
 
@@ -254,6 +256,7 @@ void Model::process_ended(AttemptId attempt, std::int32_t status, bool seen) {
 }
 
 void Model::memory_lost() {
+  unsettled_until_ = ~Time{0};
   for (const auto& [id, attempt] : attempts_) {
     if (!is_over(attempt.state)) truths_[id].may_be_lost = true;
   }

@@ -34,7 +34,7 @@ class Model {
   void forget_sent(AttemptId attempt) const;
 
   // --- the machines ---
-  void admitted(std::uint64_t incarnation, std::uint64_t highest) const;
+  void admitted(std::uint64_t incarnation, std::uint64_t highest);
   void process_started(AttemptId attempt);
   void process_killed(AttemptId attempt) { truths_[attempt].killed = true; }
   void process_ended(AttemptId attempt, std::int32_t status, bool seen);
@@ -74,6 +74,7 @@ class Model {
   [[nodiscard]] bool ended(RunKey run, TaskIndex task) const;
 
   World& world_;
+  Time unsettled_until_ = 0;  // attempts made before the daemon knows of a reboot may never have reached the worker
   std::uint64_t incarnation_ = 0;
   std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> specs_;
   std::map<RunKey, engine::RunCreated> created_;

@@ -102,9 +102,32 @@ TEST_CASE("Every outcome becomes one failure class") {
   }
 }
 
+TEST_CASE("A launch of before the worker's return is not given to the session of after it") {
+  WorkerFixture f;
+  f.connect();
+  engine::Launch launch;
+  launch.worker = WorkerId(3);
+  launch.argv = {"true"};
+  launch.attempt = AttemptId(1);
+  f.executor->launch(launch);  // the WorkerUp is not committed yet
+  f.reconnect();
+  f.executor->remember_boot(WorkerId(3));
+  launch.attempt = AttemptId(2);
+  f.executor->launch(launch);  // there is a second one
+  f.executor->remember_boot(WorkerId(3));
+  launch.attempt = AttemptId(3);
+  f.executor->launch(launch);
+  f.executor->kill({.worker = WorkerId(3), .attempt = AttemptId(9)});
+  f.until([&] { return !f.worker.session().got<wire::Kill>().empty(); });
+  const auto launches = f.worker.session().got<wire::Launch>();
+  REQUIRE(launches.size() == 1);
+  CHECK(launches[0].attempt == AttemptId(3));
+}
+
 TEST_CASE("Launches, kills and forgets reach the session in order") {
   WorkerFixture f;
   f.connect();
+  f.executor->remember_boot(WorkerId(3));
   engine::Launch launch;
   launch.worker = WorkerId(3);
   launch.attempt = AttemptId(5);

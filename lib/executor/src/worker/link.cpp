@@ -117,6 +117,7 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
 
 void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events) {
   greeted_ = true;
+  ++unsettled_ups_;
   handshake_timer_->cancel();
   down_timer_->cancel();
   down_reported_ = false;
@@ -196,6 +197,7 @@ void Link::retry_later() {
 }
 
 void Link::send(const wire::ToWorker& message) {
+  if (std::holds_alternative<wire::Launch>(message) && unsettled_ups_ > 0) return;
   if (connection_ && greeted_) connection_->send(message);
 }
 
@@ -221,6 +223,8 @@ void Link::read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_e
 }
 
 void Link::remember_boot() {
+  // A WorkerUp behind this one may be of another boot, whose consequences are not committed yet.
+  if (unsettled_ups_ > 0 && --unsettled_ups_ > 0) return;
   if (boot_id_.empty()) return;
   if (const Result<> written = write_boot_file(link_.boot_file, boot_id_); !written) {
     spdlog::error("worker {}: {}", link_.name, written.error().message);

@@ -20,8 +20,10 @@ class Link : public std::enable_shared_from_this<Link> {
   Link(LinkPorts& ports, const WorkerExecutorOptions& options, LinkOptions link, EventSink sink);
 
   void start();
-  void stop();                               // says nothing more
-  void send(const wire::ToWorker& message);  // dropped unless online
+  void stop();  // says nothing more
+  // Dropped unless online. A launch is also dropped while a WorkerUp waits for its commit: it was decided for the
+  // session before, and what the engine still wants of it is told again behind that commit.
+  void send(const wire::ToWorker& message);
   void read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_end,
                 std::function<void(Result<LogChunk>)> done);
   void remember_boot();
@@ -45,7 +47,8 @@ class Link : public std::enable_shared_from_this<Link> {
   EventSink sink_;
   WorkerStatus status_;
   std::shared_ptr<Stream> connection_;
-  bool greeted_ = false;  // Welcome came over this connection
+  bool greeted_ = false;             // Welcome came over this connection
+  std::uint32_t unsettled_ups_ = 0;  // WorkerUps told whose remember_boot() has not come
   bool down_reported_ = false;
   bool ever_dialled_ = false;
   bool stopped_ = false;

@@ -58,7 +58,8 @@ class Executor {
                         std::function<void(Result<LogChunk>)> done) = 0;
 
   // The consequences of the worker's last WorkerUp are committed: from now on its boot is the one that attempts are
-  // given to. Must be called before the first launch that follows a WorkerUp.
+  // given to. Called once for each WorkerUp, before the first launch that follows from it; launches that were decided
+  // before it are dropped, because they were meant for the session before.
   virtual void remember_boot(WorkerId worker) = 0;
 
   // While paused, no more news is taken from workers (their processes wait, nothing is lost).
