@@ -11,8 +11,13 @@ namespace {
 // The daemon's end of a link: frames in virtual time.
 class SimStream final : public executor::Stream, public std::enable_shared_from_this<SimStream> {
  public:
-  SimStream(Site& site, std::shared_ptr<Life> life, std::shared_ptr<Channel> channel, Handlers handlers)
-      : site_(site), life_(std::move(life)), channel_(std::move(channel)), handlers_(std::move(handlers)) {}
+  SimStream(Site& site, std::uint64_t incarnation, std::shared_ptr<Life> life, std::shared_ptr<Channel> channel,
+            Handlers handlers)
+      : site_(site),
+        incarnation_(incarnation),
+        life_(std::move(life)),
+        channel_(std::move(channel)),
+        handlers_(std::move(handlers)) {}
 
   void listen() {
     const std::weak_ptr<SimStream> weak = weak_from_this();
@@ -28,7 +33,8 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
 
   void send(const wire::ToWorker& message) override {
     if (closed_) return;
-    if (const auto* launch = std::get_if<wire::Launch>(&message)) site_.model.launch_sent(launch->attempt);
+    if (const auto* launch = std::get_if<wire::Launch>(&message))
+      site_.model.launch_sent(launch->attempt, incarnation_);
     if (const auto* forget = std::get_if<wire::Forget>(&message)) {
       for (const AttemptId attempt : forget->attempts) site_.model.forget_sent(attempt);
     }
@@ -68,6 +74,7 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
   }
 
   Site& site_;
+  std::uint64_t incarnation_;
   std::shared_ptr<Life> life_;
   std::shared_ptr<Channel> channel_;
   Handlers handlers_;
@@ -113,7 +120,8 @@ class Daemon::Ports final : public executor::LinkPorts {
                                                  executor::Stream::Handlers handlers) override {
     Site& site = daemon_.site_;
     site.channel = std::make_shared<Channel>(site.world, ++site.channels);
-    auto stream = std::make_shared<SimStream>(site, daemon_.life_, site.channel, std::move(handlers));
+    auto stream =
+        std::make_shared<SimStream>(site, daemon_.incarnation_, daemon_.life_, site.channel, std::move(handlers));
     stream->listen();
     site.machine.attach(site.channel);
     return stream;

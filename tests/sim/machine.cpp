@@ -201,6 +201,7 @@ void Machine::tear_journal(std::uint64_t chance) {
 }
 
 void Machine::may_crash() {
+  if (crash_how_ % 3 == 1) return;  // only between fork and exec
   if (crash_in_ > 0 && --crash_in_ == 0) throw SessionCrash{};
 }
 
@@ -226,12 +227,12 @@ worker::SpawnResult Machine::spawn(const worker::SpawnPlan& plan) {
   processes_[pid] = process;
   worker::Record started = *plan.started;
   started.pid = static_cast<std::uint32_t>(pid);
-  if (crash_in_ == 1 && crash_how_ % 3 == 1) {
+  if (crash_in_ > 0 && crash_how_ % 3 == 1) {
     // The session dies while its child is between fork and exec.
     crash_in_ = 0;
     ++between_fork_and_exec_;
     const int journal = ::dup(plan.journal_fd);
-    world_.after(10 * kMs + chance % (100 * kMs), power_, [this, pid, started, journal, output]() mutable {
+    world_.after(10 * kMs + chance % (800 * kMs), power_, [this, pid, started, journal, output]() mutable {
       started.start.boot_to_ns = boot_ns();
       worker::append_record(journal, started);
       ::close(journal);
@@ -248,6 +249,9 @@ worker::SpawnResult Machine::spawn(const worker::SpawnPlan& plan) {
     return {-1, error, worker::SpawnStage::journal};
   }
   run_process(pid, output);
+  if (const std::uint64_t how = std::exchange(reboot_chance_, 0); how != 0) {
+    world_.after(how % (4 * kMs), nullptr, [this, how] { reboot(how / 2); });
+  }
   if (crash_in_ > 0 && crash_how_ % 3 != 0) may_crash();
   return {pid, 0, worker::SpawnStage::none};
 }

@@ -34,7 +34,8 @@ class Machine {
   void reboot(std::uint64_t chance);
   void tear_journal(std::uint64_t chance);
   void step_clock(std::int64_t by) { wall_offset_ += by; }
-  void stop_faults() { crash_in_ = 0; }
+  void reboot_after_spawn(std::uint64_t chance) { reboot_chance_ = chance | 1; }
+  void stop_faults() { crash_in_ = reboot_chance_ = 0; }
   [[nodiscard]] TimePoint wall() const {
     return TimePoint(Duration(wall_offset_ + static_cast<std::int64_t>(world_.now())));
   }
@@ -100,7 +101,7 @@ class Machine {
   pid_t last_pid_ = 0;
   std::uint64_t highest_ = 0;
   std::uint64_t channels_ = 0;
-  std::uint64_t crash_in_ = 0, crash_how_ = 0;
+  std::uint64_t crash_in_ = 0, crash_how_ = 0, reboot_chance_ = 0;
 };
 
 }  // namespace baton::sim

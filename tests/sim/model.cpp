@@ -195,8 +195,12 @@ void Model::cancel_answered(RunKey run) {
   if (runs_.at(run).cancel_requested) cancel_answered_.insert(run);
 }
 
-void Model::launch_sent(AttemptId attempt) const {
+// Effects leave in the order of their steps: what is launched behind an answered cancel was decided behind it. Only a
+// stale daemon does not know of the cancel.
+void Model::launch_sent(AttemptId attempt, std::uint64_t incarnation) const {
   require(attempts_.contains(attempt), "P2 launched when durable", "attempt {}", attempt.value());
+  require(incarnation < incarnation_ || !cancel_answered_.contains(attempts_.at(attempt).key.run),
+          "P4 no launch after an answered cancel", "attempt {}", attempt.value());
 }
 
 void Model::forget_sent(AttemptId attempt) const {

@@ -30,7 +30,7 @@ class Model {
   void cancel_answered(RunKey run);
 
   // --- what the daemon tells workers ---
-  void launch_sent(AttemptId attempt) const;
+  void launch_sent(AttemptId attempt, std::uint64_t incarnation) const;
   void forget_sent(AttemptId attempt) const;
 
   // --- the machines ---

@@ -192,7 +192,7 @@ class Simulation {
         machine_.crash_supervisor();
         return machine_.crash_session(action.a);
       case What::reboot:
-        return machine_.reboot(action.a);
+        return action.b % 2 == 0 ? machine_.reboot(action.a) : machine_.reboot_after_spawn(action.a);
       case What::slow_disk:
         site_.slow_until = world_.now() + 5 * kSecond;
         return;

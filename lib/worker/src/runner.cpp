@@ -81,7 +81,7 @@ void Runner::kill(const wire::Kill& kill) {
   wire::Outcome outcome;
   outcome.cause = kill.cause;
   outcome.ended_at = host_.wall_time();
-  if (mutated(Mutation::drop_tombstone) && known == attempts_.end()) {
+  if (mutated(Mutation::drop_tombstone)) {
     return emit(wire::Exited{kill.attempt, outcome});
   }
   end_without_start(kill.attempt, std::move(outcome));

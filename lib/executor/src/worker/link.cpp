@@ -4,6 +4,7 @@
 #include "worker/translate.hpp"
 
 #include <baton/base/limits.hpp>
+#include <baton/base/mutation.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -124,7 +125,7 @@ void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events)
   pause_before_retry_ = options_.first_retry;
   boot_id_ = welcome.boot_id;
   const std::string before = read_boot_file(link_.boot_file);
-  const bool rebooted = !before.empty() && before != boot_id_;
+  const bool rebooted = !before.empty() && before != boot_id_ && !mutated(Mutation::ignore_reboot);
   status_.state = WorkerState::online;
   status_.problem.clear();
   status_.host = welcome.host;

@@ -13,12 +13,12 @@ enum class Mutation : std::uint8_t {
   skip_incarnation,       // worker: a daemon of an earlier start is admitted
   skip_commit_fence,      // store: a daemon of an earlier start commits
   start_repeated_launch,  // worker: a launch that comes again starts again
-  drop_tombstone,         // worker: a kill of an unknown attempt is answered and not remembered
+  drop_tombstone,         // worker: a kill of what has not started is answered and not remembered
   success_for_lost,       // worker: an exit that nobody saw is a success
   report_unrecorded,      // worker: an exit is reported and not recorded
   retry_after_cancel,     // engine: what fails after a cancel is tried again
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
-  ignore_reboot,          // worker: what ran before the host's boot is taken for running
+  ignore_reboot,          // worker and link: a boot is not noticed
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };
 
