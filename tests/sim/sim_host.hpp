@@ -52,7 +52,7 @@ class SimHost final : public worker::Host {
     stat.start_ns = found->second.start_ns;
     return stat;
   }
-  std::unique_ptr<worker::Containment> contain(std::string) override {
+  std::unique_ptr<worker::Containment> contain(const worker::Folder&) override {
     return std::make_unique<SimContainment>(machine_);
   }
 

@@ -33,6 +33,10 @@ class SessionContainment final : public Containment {
       : slots_path_(std::move(slots_path)), self_(::getpid()), children_(self_) {}
 
   std::string_view name() const override { return "session"; }
+  Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
+  void settle() override {}
+  bool out_of_memory(AttemptId) const override { return false; }
+  void leave() override {}
 
   void add(AttemptId attempt, const Record& started, bool adopted) override {
     mains_[attempt] = {started, adopted, 0, false};

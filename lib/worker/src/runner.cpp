@@ -21,7 +21,7 @@ Runner::Runner(Host& host, const Folder& folder, Journal journal, int null_fd, s
       emit_(std::move(emit)),
       environment_(::environ),
       slots_(folder),
-      containment_(host.contain(folder.path + "/slots")) {}
+      containment_(host.contain(folder)) {}
 
 void Runner::emit(wire::ToDaemon message) {
   if (welcomed_) emit_(std::move(message));

@@ -1,5 +1,6 @@
 #include <baton/base/limits.hpp>
 #include <baton/base/mutation.hpp>
+#include <baton/base/quantity.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
@@ -16,6 +17,17 @@ constexpr std::uint64_t kAdoptedCheck = 1'000 * kMillisecond;  // beside the sup
 constexpr std::uint64_t kKillAgain = 1'000 * kMillisecond;
 constexpr std::uint64_t kGiveUp = 10'000 * kMillisecond;  // after the first SIGKILL to what lingers
 constexpr std::uint64_t kUnkillableCheck = 5'000 * kMillisecond;
+
+// The kernel ended a process of the attempt for want of memory. If that was its undoing, it is the cause.
+void blame_memory(const Record& started, wire::Outcome& outcome) {
+  const bool failed = outcome.cause == wire::ExitCause::exited && outcome.detail != 0;
+  if (!failed && outcome.cause != wire::ExitCause::signalled) return;
+  if (!failed) outcome.detail += 128;
+  outcome.cause = wire::ExitCause::oom;
+  const std::int64_t limit = started.start.memory_bytes;
+  outcome.message = limit > 0 ? fmt::format("used up its {} of memory", format_bytes(limit))
+                              : std::string("the host or a limit above had no memory left");
+}
 
 // For the message of an attempt that cannot be ended.
 std::string describe_left(std::size_t count) {
@@ -182,6 +194,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
   run.slot->end = outcome.log.to;
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
+  if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
   if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !run.outputs.empty()) {
     collect_outputs(run, outcome);
   }

@@ -40,6 +40,7 @@ Result<void> Runner::recover() {
   for (const auto& [attempt, state] : attempts_) {
     if (std::holds_alternative<Running>(state)) adopted.push_back(attempt);
   }
+  containment_->settle();
   for (const AttemptId attempt : adopted) resume(attempt);
   for (const AttemptId attempt : list_details(folder_.fd.get())) {
     const auto known = attempts_.find(attempt);

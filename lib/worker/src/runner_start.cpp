@@ -101,6 +101,7 @@ void Runner::start(AttemptId attempt, const wire::Launch& launch, Grant grant) {
 
   Running run;
   run.started = started_record(launch, *slot, grant, host_.wall_time());
+  const Enclosure enclosure = containment_->enclose(slot->number, grant.needs.memory_bytes);
   const SpawnResult result = host_.spawn({.file = program->c_str(),
                                           .argv = argv.data(),
                                           .environment = environment.get(),
@@ -108,6 +109,7 @@ void Runner::start(AttemptId attempt, const wire::Launch& launch, Grant grant) {
                                           .stdin_fd = null_fd_,
                                           .output_fd = slot->log.get(),
                                           .journal_fd = journal_.fd(),
+                                          .enclosure = enclosure,
                                           .started = &run.started});
   if (result.stage == SpawnStage::none || result.stage == SpawnStage::exec) journal_.child_appended();
   if (result.error != 0) {

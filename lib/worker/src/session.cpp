@@ -14,9 +14,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "process_setup.hpp"
 
@@ -90,6 +92,7 @@ int Session::run() {
 
 // Ends this process. Its tasks run on as the supervisor's; if there is no supervisor any more, it becomes one.
 void Session::leave(int code) {
+  runner_.leave();
   pollfd notices{notices_.is_open() ? notices_.native_handle() : -1, 0, 0};
   if (notices.fd >= 0 && ::poll(&notices, 1, 0) == 1 && (notices.revents & POLLHUP) != 0) {
     const std::string idle = std::to_string(options_.idle_exit.count());
@@ -236,12 +239,25 @@ Result<int> serve(const SupervisorOptions& options, int notify_fd) {
   return session.run();
 }
 
+// Before the daemon and the supervisor the kernel shall end tasks, which inherit this. They are larger than this
+// process.
+void prefer_for_oom() {
+  constexpr int kWorse = 300;
+  constexpr int kWorst = 1000;
+  const auto text = read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", 64);
+  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (!text || !file) return;
+  const std::string score = std::to_string(std::min(std::atoi(text->c_str()) + kWorse, kWorst));
+  [[maybe_unused]] const ssize_t written = ::write(file.get(), score.data(), score.size());
+}
+
 }  // namespace
 
 int run_session(const SupervisorOptions& options, int notify_fd) {
   keep_only_standard_streams(notify_fd);
   reset_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prefer_for_oom();
   try {
     auto result = serve(options, notify_fd);
     if (result) return *result;

@@ -1,5 +1,6 @@
 // The supervisor: as little as can keep exit statuses alive. It parses nothing that comes from outside.
 #include <baton/worker/clock.hpp>
+#include <baton/worker/containment.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/journal.hpp>
 #include <baton/worker/outcome.hpp>
@@ -107,6 +108,7 @@ int Supervisor::run(int ready_fd) {
       return 0;
     } else if (boot_ns() - idle_since >= idle_ns) {
       ::unlink(kSupervisorSocket);
+      remove_idle_cgroups(folder_.fd.get());
       return 0;
     }
     std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}, {listener_ ? listener_.get() : -1, POLLIN, 0}};

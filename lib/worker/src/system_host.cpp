@@ -52,8 +52,8 @@ class SystemHost final : public Host {
 
   [[nodiscard]] std::optional<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
 
-  std::unique_ptr<Containment> contain(std::string slots_path) override {
-    return make_session_containment(std::move(slots_path));
+  std::unique_ptr<Containment> contain(const Folder& folder) override {
+    return make_containment(folder);
   }
 };
 

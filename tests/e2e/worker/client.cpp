@@ -75,6 +75,11 @@ Host::~Host() {
     }
   }
   std::error_code ignored;
+  std::istringstream places(read_file(folder_ + "/cgroups"));
+  for (std::string path, folder; std::getline(places, path, '\t') && std::getline(places, folder);) {
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) ::rmdir(entry.path().c_str());
+    ::rmdir(folder.c_str());
+  }
   fs::remove_all(root_, ignored);
 }
 

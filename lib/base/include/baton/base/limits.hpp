@@ -23,6 +23,8 @@ inline constexpr std::size_t kNameBytes = 64;
 
 // What a task sends back.
 inline constexpr std::size_t kOutputFileBytes = 1u << 20;
+inline constexpr std::uint64_t kAttemptLogBytes = 1u << 30;  // on disk; the middle of a longer log is left out
+inline constexpr long kAttemptProcesses = 32'768;            // where the kernel's pids controller is to be had
 inline constexpr std::size_t kTaskEnvBytes = 96u << 10;  // beside what Linux allows: 128 KiB for one string
 
 // HTTP.

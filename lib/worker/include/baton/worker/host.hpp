@@ -3,6 +3,7 @@
 #pragma once
 #include <baton/base/time.hpp>
 #include <baton/worker/containment.hpp>
+#include <baton/worker/folder.hpp>
 #include <baton/worker/process_table.hpp>
 #include <baton/worker/resources.hpp>
 #include <baton/worker/spawn.hpp>
@@ -36,7 +37,7 @@ class Host {
   virtual void reap(pid_t pid) = 0;
   [[nodiscard]] virtual std::optional<ProcessStat> read_process(pid_t pid) const = 0;
   // See containment.hpp.
-  virtual std::unique_ptr<Containment> contain(std::string slots_path) = 0;
+  virtual std::unique_ptr<Containment> contain(const Folder& folder) = 0;
 };
 
 // The machine this process runs on.

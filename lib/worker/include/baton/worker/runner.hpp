@@ -53,6 +53,9 @@ class Runner {
 
   [[nodiscard]] bool has_garbage() { return slots_.sweeper().pending(); }
 
+  // This process is about to leave.
+  void leave() { containment_->leave(); }
+
   // The journal cannot be written: nothing was acted upon since, and the session must end.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 

@@ -1,6 +1,7 @@
 // Starting a task's process with vfork semantics: the time does not depend on this process' memory.
 #pragma once
 #include <baton/base/result.hpp>
+#include <baton/worker/containment.hpp>
 #include <baton/worker/record.hpp>
 
 #include <sys/types.h>
@@ -10,7 +11,7 @@
 
 namespace baton::worker {
 
-enum class SpawnStage : std::uint8_t { none, process, session, directory, journal, exec };
+enum class SpawnStage : std::uint8_t { none, process, enclosure, session, directory, journal, exec };
 
 // Everything the child needs, made before: it may not allocate. File descriptors must be above 2 and CLOEXEC.
 struct SpawnPlan {
@@ -21,6 +22,7 @@ struct SpawnPlan {
   int stdin_fd = -1;
   int output_fd = -1;  // stdout and stderr
   int journal_fd = -1;
+  Enclosure enclosure{};      // entered before anything else
   Record* started = nullptr;  // the child fills in pid and boot_to_ns and appends it right before exec
 };
 
