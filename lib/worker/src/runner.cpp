@@ -1,4 +1,5 @@
 #include <baton/base/mutation.hpp>
+#include <baton/worker/log_cap.hpp>
 #include <baton/worker/log_reader.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
@@ -21,7 +22,8 @@ Runner::Runner(Host& host, const Folder& folder, Journal journal, int null_fd, s
       emit_(std::move(emit)),
       environment_(::environ),
       slots_(folder),
-      containment_(host.contain(folder)) {}
+      containment_(host.contain(folder)),
+      log_cap_(log_cap()) {}
 
 void Runner::emit(wire::ToDaemon message) {
   if (welcomed_) emit_(std::move(message));
@@ -189,6 +191,7 @@ std::optional<std::uint64_t> Runner::next_deadline() const {
   std::optional<std::uint64_t> next;
   if (!deadlines_.empty()) next = deadlines_.begin()->first;
   if (!unkillable_.empty()) next = std::min(next.value_or(unkillable_check_at_), unkillable_check_at_);
+  if (logs_check_at_ != 0) next = std::min(next.value_or(logs_check_at_), logs_check_at_);
   return next;
 }
 
@@ -207,6 +210,7 @@ void Runner::tick() {
     check(attempt);
   }
   if (!unkillable_.empty() && unkillable_check_at_ <= now) check_unkillable();
+  if (logs_check_at_ != 0 && logs_check_at_ <= now) check_logs();
 }
 
 }  // namespace baton::worker

@@ -1,6 +1,7 @@
 #include <baton/base/limits.hpp>
 #include <baton/base/mutation.hpp>
 #include <baton/base/quantity.hpp>
+#include <baton/worker/log_cap.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
@@ -193,6 +194,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   wire::Outcome outcome = recorded;
   if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
   run.slot->end = outcome.log.to;
+  cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
   if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !run.outputs.empty()) {
@@ -242,6 +244,16 @@ void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
   if (absent.empty()) return;
   outcome.outputs.clear();
   missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
+}
+
+void Runner::check_logs() {
+  logs_check_at_ = 0;
+  for (const auto& [attempt, state] : attempts_) {
+    const auto* run = std::get_if<Running>(&state);
+    if (run == nullptr) continue;
+    cap_log(run->slot->log.get(), run->started.start.log_from, Slots::size(*run->slot), log_cap_);
+    logs_check_at_ = boot_ns() + kLogCheckNs;
+  }
 }
 
 void Runner::check_unkillable() {

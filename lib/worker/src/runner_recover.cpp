@@ -136,6 +136,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
     mains_[static_cast<pid_t>(run.started.pid)] = attempt;
   }
   attempts_.insert_or_assign(attempt, std::move(run));
+  logs_check_at_ = boot_ns();
 }
 
 void Runner::resume(AttemptId attempt) {

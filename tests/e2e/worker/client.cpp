@@ -97,6 +97,7 @@ Link::Link(const Host& host) : error_file_(host.root() + "/attach-errors") {
     ::dup2(to[0], 0);
     ::dup2(from[1], 1);
     ::dup2(errors, 2);
+    for (const auto& [name, value] : host.environment) ::setenv(name.c_str(), value.c_str(), 1);
     ::execl(BATON_WORKER_PROGRAM, "baton-worker", "attach", "--dir", host.folder().c_str(), "--idle-exit-ms",
             idle.c_str(), nullptr);
     ::_exit(126);

@@ -29,6 +29,7 @@ class Host {
   [[nodiscard]] std::optional<pid_t> session() const;
 
   int idle_exit_ms = 60'000;
+  std::vector<std::pair<std::string, std::string>> environment;  // of the worker
 
  private:
   std::string root_, folder_;

@@ -23,6 +23,7 @@ namespace baton::worker {
 
 class Runner {
  public:
+  static constexpr std::uint64_t kLogCheckNs = 500'000'000;  // between looks at how long logs are
   using Emit = std::function<void(wire::ToDaemon)>;
 
   // `host` and `folder` must outlive the runner; `null_fd` is /dev/null, opened to read.
@@ -107,6 +108,7 @@ class Runner {
   void finish(AttemptId attempt, bool unkillable);
   void collect_outputs(const Running& run, wire::Outcome& outcome) const;
   void check_unkillable();
+  void check_logs();
 
   // runner_recover.cpp
   void recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted);
@@ -132,6 +134,8 @@ class Runner {
   std::set<std::pair<std::uint64_t, AttemptId>> deadlines_;
   std::unordered_map<AttemptId, Grant> unkillable_;  // reported, but something of them still has its resources
   std::uint64_t unkillable_check_at_ = 0;
+  std::uint64_t logs_check_at_ = 0;  // 0: nothing runs
+  std::uint64_t log_cap_;
   bool welcomed_ = false;
   std::optional<Error> failure_;
 };
