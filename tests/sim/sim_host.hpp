@@ -10,12 +10,16 @@ class SimContainment final : public worker::Containment {
  public:
   explicit SimContainment(Machine& machine) : machine_(machine) {}
   [[nodiscard]] std::string_view name() const override { return "simulated"; }
+  worker::Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const worker::Record&, bool) override {}
+  void settle() override {}
   void remove(AttemptId) override {}
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return machine_.living(attempt) > 0; }
   std::size_t signal_all(AttemptId attempt, int number) override { return machine_.signal(attempt, number); }
+  [[nodiscard]] bool out_of_memory(AttemptId) const override { return false; }
+  void leave() override {}
 
  private:
   Machine& machine_;

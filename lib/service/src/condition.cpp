@@ -81,7 +81,11 @@ api::Check check_worker(const executor::WorkerStatus& worker) {
                              format_milli(worker.capacity.gpu_milli), worker.containment);
   if (worker.containment != "cgroup") {
     check.state = "warning";
-    check.detail += " (no cgroup delegated: memory limits are not enforced)";
+    check.detail +=
+        worker.containment == "session"
+            ? " (no cgroup delegated: memory limits are not enforced, and a process that hides on purpose may "
+              "outlive its task)"
+            : " (the memory controller is not delegated: memory limits are not enforced)";
   }
   return check;
 }

@@ -79,6 +79,11 @@ class SessionContainment final : public Containment {
     if (at != by_pid_.end() && at->second == attempt) by_pid_.erase(at);
   }
   bool has_unknown_child();
+  // The main process is there. If it is not, another may have its pid, and a session of that number.
+  static bool leads(const Census& census, const Record& started) {
+    const auto leader = census.processes.find(static_cast<pid_t>(started.pid));
+    return leader != census.processes.end() && same_process(started, leader->second.start_ns);
+  }
   Census& take_census();
   std::optional<AttemptId> owner(Census& census, const ProcessStat& process, int depth) const;
   std::optional<AttemptId> by_mark(const ProcessStat& process) const;
@@ -141,8 +146,7 @@ std::optional<AttemptId> SessionContainment::owner(Census& census, const Process
     result = main->second;
   } else if (orphan != orphans_.end() && orphan->second.attempt) {
     result = orphan->second.attempt;
-  } else if (leader != by_pid_.end() &&
-             process.start_ns + kSlackNs >= mains_.at(leader->second).started.start.boot_from_ns) {
+  } else if (leader != by_pid_.end() && leads(census, mains_.at(leader->second).started)) {
     result = leader->second;
   } else {
     const auto parent = census.processes.find(process.parent);

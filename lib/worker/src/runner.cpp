@@ -110,6 +110,7 @@ void Runner::conclude(AttemptId attempt, wire::Outcome outcome, bool has_record)
       }
     }
     if (ended.has_side_file) record.flags |= Record::kHasSideFile;
+    if (unkillable_.contains(attempt)) record.flags |= Record::kLeftBehind;
     if (!this->record(record)) return;
   }
   emit(wire::Exited{attempt, ended.outcome});
@@ -131,6 +132,11 @@ void Runner::forget(const wire::Forget& forget) {
     const auto known = attempts_.find(attempt);
     // What has not ended cannot have been committed as ended.
     if (known == attempts_.end() || !std::holds_alternative<Ended>(known->second)) continue;
+    // What cannot be killed must be known to the next session too.
+    if (const auto left = unkillable_.find(attempt); left != unkillable_.end()) {
+      left->second.forgotten = true;
+      continue;
+    }
     batch.forgotten[count++] = attempt.value();
     if (count == Record::kForgottenIds && !flush()) return;
     if (std::get<Ended>(known->second).has_side_file) dropped.push_back(attempt);

@@ -208,7 +208,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   draining_.erase(attempt);
   slots_.release(run.slot, !unkillable);
   if (unkillable) {
-    unkillable_.emplace(attempt, run.grant);
+    unkillable_.emplace(attempt, Unkillable{run.grant, false});
     unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
   } else {
     containment_->remove(attempt);
@@ -252,20 +252,23 @@ void Runner::check_logs() {
     const auto* run = std::get_if<Running>(&state);
     if (run == nullptr) continue;
     cap_log(run->slot->log.get(), run->started.start.log_from, Slots::size(*run->slot), log_cap_);
-    logs_check_at_ = boot_ns() + kLogCheckNs;
+    logs_check_at_ = host_.boot_ns() + kLogCheckNs;
   }
 }
 
 void Runner::check_unkillable() {
+  wire::Forget gone;
   for (auto at = unkillable_.begin(); at != unkillable_.end();) {
     if (containment_->signal_all(at->first, SIGKILL) > 0) {
       ++at;
       continue;
     }
     containment_->remove(at->first);
-    allocator_.give_back(at->second);
+    allocator_.give_back(at->second.grant);
+    if (at->second.forgotten) gone.attempts.push_back(at->first);
     at = unkillable_.erase(at);
   }
+  if (!gone.attempts.empty()) forget(gone);
   unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
 }
 

@@ -14,6 +14,19 @@ namespace {
 // Room in one frame for the outcomes of an inventory; the rest follows as Exited messages.
 constexpr std::size_t kInventoryText = 8u << 20;
 
+bool left_behind(const Ledger::Entry& entry) {
+  return entry.started && entry.finished && (entry.finished->flags & Record::kLeftBehind) != 0;
+}
+
+Grant grant_of(const Record& started) {
+  Grant grant;
+  grant.needs.cpu_milli = started.start.cpu_milli;
+  grant.needs.memory_bytes = started.start.memory_bytes;
+  grant.needs.gpu_milli = started.start.gpu_milli;
+  grant.gpu_devices = started.start.gpu_devices;
+  return grant;
+}
+
 std::size_t text_size(const wire::Outcome& outcome) {
   std::size_t size = outcome.message.size();
   for (const auto& [name, value] : outcome.outputs) size += name.size() + value.size() + 16;
@@ -31,7 +44,7 @@ Result<void> Runner::recover() {
 
   std::set<std::uint32_t> in_use;
   for (const auto& [attempt, entry] : ledger.entries()) {
-    if (entry.started && !entry.finished) in_use.insert(entry.started->start.segment);
+    if (entry.started && (!entry.finished || left_behind(entry))) in_use.insert(entry.started->start.segment);
   }
   if (auto opened = slots_.open(in_use); !opened) return opened;
   for (const auto& [attempt, entry] : ledger.entries()) recover_attempt(attempt, entry, rebooted);
@@ -62,6 +75,12 @@ Result<void> Runner::recover() {
 void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted) {
   if (auto ended = recover_ended(attempt, entry)) {
     attempts_.emplace(attempt, std::move(*ended));
+    if (!rebooted && left_behind(entry)) {
+      containment_->add(attempt, *entry.started, true);
+      containment_->main_reaped(attempt);
+      unkillable_.emplace(attempt, Unkillable{grant_of(*entry.started), false});
+      unkillable_check_at_ = host_.boot_ns();
+    }
     return;
   }
   // Only a kill is known of it, and its process was never started.
@@ -102,10 +121,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
   run.slot = slot;
   run.adopted = true;
   const Record::Start& start = run.started.start;
-  run.grant.needs.cpu_milli = start.cpu_milli;
-  run.grant.needs.memory_bytes = start.memory_bytes;
-  run.grant.needs.gpu_milli = start.gpu_milli;
-  run.grant.gpu_devices = start.gpu_devices;
+  run.grant = grant_of(run.started);
   if ((run.started.flags & Record::kHasSideFile) != 0) {
     if (auto launch = read_launch(folder_.fd.get(), *slot)) {
       run.outputs = std::move(launch->outputs);
@@ -136,7 +152,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
     mains_[static_cast<pid_t>(run.started.pid)] = attempt;
   }
   attempts_.insert_or_assign(attempt, std::move(run));
-  logs_check_at_ = boot_ns();
+  logs_check_at_ = host_.boot_ns();
 }
 
 void Runner::resume(AttemptId attempt) {
@@ -180,7 +196,7 @@ void Runner::welcome(const wire::Capacity& configured) {
     if (const auto* run = std::get_if<Running>(&state)) allocator_.adopt(run->grant);
   }
   std::sort(order.begin(), order.end());
-  for (const auto& [attempt, grant] : unkillable_) allocator_.adopt(grant);
+  for (const auto& [attempt, left] : unkillable_) allocator_.adopt(left.grant);
   std::size_t text = 0;
   std::vector<wire::Exited> late;
   for (const AttemptId attempt : order) {

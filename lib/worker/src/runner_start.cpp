@@ -126,7 +126,7 @@ void Runner::start(AttemptId attempt, const wire::Launch& launch, Grant grant) {
   mains_[result.pid] = attempt;
   containment_->add(attempt, run.started, false);
   emit(wire::Started{attempt, TimePoint(Duration(run.started.time_us)), run.started.pid, open_log(run.started)});
-  if (logs_check_at_ == 0) logs_check_at_ = boot_ns() + kLogCheckNs;
+  if (logs_check_at_ == 0) logs_check_at_ = host_.boot_ns() + kLogCheckNs;
   const std::uint64_t timeout_at = run.timeout_at;
   Attempt& state = attempts_.insert_or_assign(attempt, std::move(run)).first->second;
   if (timeout_at != 0) set_due(attempt, std::get<Running>(state), timeout_at);

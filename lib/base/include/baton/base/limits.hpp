@@ -25,7 +25,7 @@ inline constexpr std::size_t kNameBytes = 64;
 inline constexpr std::size_t kOutputFileBytes = 1u << 20;
 inline constexpr std::uint64_t kAttemptLogBytes = 1u << 30;  // on disk; the middle of a longer log is left out
 inline constexpr long kAttemptProcesses = 32'768;            // where the kernel's pids controller is to be had
-inline constexpr std::size_t kTaskEnvBytes = 96u << 10;  // beside what Linux allows: 128 KiB for one string
+inline constexpr std::size_t kTaskEnvBytes = 96u << 10;      // beside what Linux allows: 128 KiB for one string
 
 // HTTP.
 inline constexpr std::size_t kHttpBodyBytes = 32u << 20;

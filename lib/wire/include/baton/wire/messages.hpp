@@ -133,7 +133,7 @@ struct Welcome {
   std::string boot_id;            // /proc/sys/kernel/random/boot_id
   Capacity capacity;              // what the session will use
   std::vector<std::string> gpus;  // one name per device
-  std::string containment;        // "cgroup" or "session"
+  std::string containment;        // "cgroup", "cgroup without memory" or "session"
   std::vector<InventoryEntry> inventory;
   bool operator==(const Welcome&) const = default;
 };

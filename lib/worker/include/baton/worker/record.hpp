@@ -24,6 +24,7 @@ struct Record {
   static constexpr std::uint8_t kVersion = 1;
   static constexpr std::uint8_t kHasSideFile = 1;  // started: slots/N/launch; finished: details/ATTEMPT
   static constexpr std::uint8_t kHasOutcome = 2;   // finished: decided by cause and status, not by `exited`
+  static constexpr std::uint8_t kLeftBehind = 4;   // finished: a process of it could not be killed
   static constexpr std::size_t kForgottenIds = 11;
 
   struct Start {

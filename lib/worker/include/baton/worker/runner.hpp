@@ -132,7 +132,11 @@ class Runner {
   std::unordered_map<pid_t, AttemptId> mains_;  // main processes that have not ended, as far as is known
   std::set<AttemptId> draining_;
   std::set<std::pair<std::uint64_t, AttemptId>> deadlines_;
-  std::unordered_map<AttemptId, Grant> unkillable_;  // reported, but something of them still has its resources
+  struct Unkillable {
+    Grant grant;
+    bool forgotten = false;  // by the daemon
+  };
+  std::unordered_map<AttemptId, Unkillable> unkillable_;  // reported, but something of them still has its resources
   std::uint64_t unkillable_check_at_ = 0;
   std::uint64_t logs_check_at_ = 0;  // 0: nothing runs
   std::uint64_t log_cap_;

@@ -1,0 +1,205 @@
+// What does not die keeps its resources; signals never reach strangers; where control groups are.
+#include <baton/worker/clock.hpp>
+#include <baton/worker/containment.hpp>
+#include <baton/worker/host.hpp>
+#include <baton/worker/runner.hpp>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+#include "catch.hpp"
+#include "cgroup.hpp"
+#include "temp_folder.hpp"
+
+namespace baton::worker {
+namespace {
+
+// One attempt leaves a process behind that does not die until the test says so.
+class Immortal final : public Containment {
+ public:
+  explicit Immortal(bool& alive) : alive_(alive) {}
+  std::string_view name() const override { return "session"; }
+  Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
+  void add(AttemptId, const Record&, bool) override {}
+  void settle() override {}
+  void remove(AttemptId) override {}
+  void main_reaped(AttemptId) override {}
+  void orphan_reaped(pid_t) override {}
+  bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
+  std::size_t signal_all(AttemptId attempt, int) override { return may_be_left(attempt) ? 1 : 0; }
+  bool out_of_memory(AttemptId) const override { return false; }
+  void leave() override {}
+
+ private:
+  bool& alive_;
+};
+
+struct Daemon {
+  std::vector<wire::ToDaemon> told;
+  template <class T>
+  const T* find(std::uint64_t attempt) const {
+    for (const wire::ToDaemon& message : told) {
+      const T* one = std::get_if<T>(&message);
+      if (one != nullptr && one->attempt == AttemptId(attempt)) return one;
+    }
+    return nullptr;
+  }
+};
+
+// This machine, but for the containment, and with a clock that the test moves.
+class TestHost final : public Host {
+ public:
+  explicit TestHost(bool& alive) : alive_(alive) {}
+  std::uint64_t boot_ns() const override { return now; }
+  TimePoint wall_time() const override { return system_host().wall_time(); }
+  std::string name() const override { return "test"; }
+  HostResources resources() const override { return {.cpu_milli = 1000, .memory_bytes = 1 << 30, .gpus = {}}; }
+  SpawnResult spawn(const SpawnPlan& plan) override { return system_host().spawn(plan); }
+  std::optional<ExitedChild> peek_exited() override { return system_host().peek_exited(); }
+  void reap(pid_t pid) override { system_host().reap(pid); }
+  std::optional<ProcessStat> read_process(pid_t pid) const override { return system_host().read_process(pid); }
+  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_); }
+
+  std::uint64_t now = worker::boot_ns();
+
+ private:
+  bool& alive_;
+};
+
+Runner make_runner(TestHost& host, TempFolder& temp, int null_fd, Daemon& daemon) {
+  return Runner(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get())), null_fd, "boot",
+                [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
+}
+
+// Turns the loop until `done`: time goes on from deadline to deadline, and children are waited for.
+template <class Done>
+void turn_until(TestHost& host, Runner& runner, const Done& done) {
+  while (!done()) {
+    siginfo_t info;
+    ::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);  // at once if there is no child left
+    runner.reap();
+    runner.start_queued();
+    host.now = std::max(host.now, runner.next_deadline().value_or(0));
+    runner.tick();
+  }
+}
+
+wire::Launch launch_of(std::uint64_t attempt) {
+  wire::Launch launch;
+  launch.attempt = AttemptId(attempt);
+  launch.argv = {"/bin/true"};
+  launch.needs.cpu_milli = 1000;
+  return launch;
+}
+
+}  // namespace
+
+TEST_CASE("what cannot be killed is reported, and keeps its resources until it is gone, also across sessions") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = true;
+  TestHost host(alive);
+  wire::Capacity one;
+  one.cpu_milli = 1000;
+  {
+    Daemon daemon;
+    Runner runner = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(runner.recover());
+    runner.welcome(one);
+    runner.launch(launch_of(1));
+    runner.launch(launch_of(2));
+    runner.start_queued();
+    turn_until(host, runner, [&] { return daemon.find<wire::Exited>(1) != nullptr; });
+    CHECK(daemon.find<wire::Exited>(1)->outcome.message.find("cannot be killed") != std::string::npos);
+    runner.start_queued();
+    CHECK(daemon.find<wire::Started>(2) == nullptr);
+    runner.forget(wire::Forget{{AttemptId(1)}});  // what the daemon knows is not what this worker may forget
+  }
+  Daemon daemon;
+  Runner runner = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(runner.recover());
+  runner.welcome(one);
+  runner.launch(launch_of(2));
+  runner.start_queued();
+  CHECK(daemon.find<wire::Started>(2) == nullptr);
+  alive = false;
+  turn_until(host, runner, [&] { return daemon.find<wire::Exited>(2) != nullptr; });
+  CHECK(daemon.find<wire::Exited>(2)->outcome.cause == wire::ExitCause::exited);
+}
+
+TEST_CASE("a stranger that got an attempt's pid is not signalled") {
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    ::setsid();
+    ::pause();
+    ::_exit(0);
+  }
+  auto containment = make_session_containment("/nowhere/slots");
+  Record started(RecordKind::started);  // of the process that had this pid an hour ago
+  started.pid = static_cast<std::uint32_t>(stranger);
+  started.start.boot_from_ns = 1;
+  started.start.boot_to_ns = 2;
+  containment->add(AttemptId(1), started, true);
+  containment->signal_all(AttemptId(1), SIGKILL);
+  siginfo_t info;
+  info.si_pid = 0;
+  CHECK(::waitid(P_PID, static_cast<id_t>(stranger), &info, WEXITED | WNOHANG) == 0);
+  CHECK(info.si_pid == 0);
+  ::kill(stranger, SIGKILL);
+  ::waitpid(stranger, nullptr, 0);
+}
+
+TEST_CASE("control groups are found in every layout") {
+  const auto unified = find_cgroups("0::/system.slice/batond.service\n",
+                                    "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n");
+  REQUIRE(unified.unified);
+  CHECK(unified.unified->folder == "/sys/fs/cgroup/system.slice/batond.service");
+  CHECK_FALSE(unified.memory);
+  const std::string mounts =
+      "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+      "32 23 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
+      "33 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+  const auto hybrid = find_cgroups("4:memory:/a/b\n0::/\n", mounts);
+  REQUIRE((hybrid.unified && hybrid.memory));
+  CHECK(hybrid.unified->folder == "/sys/fs/cgroup/unified");
+  CHECK(hybrid.memory->folder == "/sys/fs/cgroup/memory/a/b");
+  CHECK(below(*hybrid.unified, "x").path == "/x");
+  const auto container = find_cgroups("0::/docker/1/x\n", "30 23 0:26 /docker/1 /cg rw - cgroup2 cgroup2 rw\n");
+  REQUIRE(container.unified);
+  CHECK(container.unified->folder == "/cg/x");
+  CHECK_FALSE(find_cgroups("0::/../other\n", mounts).unified);
+  CHECK_FALSE(find_cgroups("", "").unified);
+}
+
+TEST_CASE("a group's processes are killed also where the kernel has no cgroup.kill, and no others are signalled") {
+  std::ifstream self("/proc/self/cgroup"), mounts("/proc/self/mountinfo");
+  const std::string cgroups((std::istreambuf_iterator<char>(self)), {});
+  const auto places = find_cgroups(cgroups, std::string((std::istreambuf_iterator<char>(mounts)), {}));
+  Cgroup group;
+  if (!places.unified || !group.open(below(*places.unified, "baton-test-" + std::to_string(::getpid())), true)) {
+    WARN("skipped: no control group can be made here");
+    return;
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  CHECK_FALSE(group.signal(child, SIGKILL));  // not in the group
+  REQUIRE(group.write("cgroup.procs", std::to_string(child)));
+  CHECK(group.populated() == true);
+  CHECK(group.processes() == std::vector<pid_t>{child});
+  group.kill(true);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WTERMSIG(status) == SIGKILL);
+  CHECK(group.populated() == false);
+  CHECK(group.remove());
+}
+
+}  // namespace baton::worker
