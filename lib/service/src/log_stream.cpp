@@ -126,7 +126,7 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
   }
 
   void on_read_error(Error error) {
-    if (options_.follow && error.code == ErrorCode::unavailable) return wait();
+    if (error.code == ErrorCode::unavailable && (options_.follow || is_connecting())) return wait();
     give(std::unexpected(std::move(error)));
   }
 
@@ -199,6 +199,14 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
       if (worker.name == source_->worker) return worker.id;
     }
     return fail(ErrorCode::not_found, "the log is on worker {}, which is not configured any more", source_->worker);
+  }
+
+  // Right after a start of the daemon, or while a link is mended: it is online or offline soon.
+  [[nodiscard]] bool is_connecting() const {
+    const std::vector<executor::WorkerStatus> workers = ports_.executor->workers();
+    return std::ranges::any_of(workers, [this](const executor::WorkerStatus& worker) {
+      return worker.name == source_->worker && worker.state == executor::WorkerState::connecting;
+    });
   }
 
   void finish() {

@@ -147,6 +147,7 @@ class FakeExecutor final : public executor::Executor {
   [[nodiscard]] std::vector<executor::WorkerStatus> workers() const override {
     executor::WorkerStatus status;
     status.name = "w";
+    status.state = online ? executor::WorkerState::online : offline;
     return {status};
   }
 
@@ -155,6 +156,7 @@ class FakeExecutor final : public executor::Executor {
   std::string segment;             // the bytes of every log segment
   std::uint64_t most_bytes = ~0u;  // of one answer
   bool online = true;
+  executor::WorkerState offline = executor::WorkerState::offline;  // what it is when it is not online
 
  private:
   std::function<void(std::function<void()>)> post_;

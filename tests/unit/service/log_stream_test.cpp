@@ -207,7 +207,7 @@ TEST_CASE("Following stays with its attempt when the task is tried again") {
   CHECK(f.ended);
 }
 
-TEST_CASE("A worker out of touch is an error, or waited for when following") {
+TEST_CASE("A worker out of touch is an error, or waited for when following or when it is just connecting") {
   LogStreamFixture f;
   f.executor.segment = "one\n";
   f.executor.online = false;
@@ -217,6 +217,17 @@ TEST_CASE("A worker out of touch is an error, or waited for when following") {
     f.pump();
     REQUIRE(f.error);
     CHECK(f.error->code == ErrorCode::unavailable);
+  }
+  SECTION("connecting") {
+    f.executor.offline = executor::WorkerState::connecting;
+    f.open(false);
+    f.pump();
+    CHECK_FALSE(f.error);
+    CHECK_FALSE(f.ended);
+    f.executor.online = true;
+    f.tick();
+    CHECK(f.text == "one\n");
+    CHECK(f.ended);
   }
   SECTION("following") {
     f.open(true);

@@ -32,7 +32,7 @@ struct LogStreamOptions {
 };
 
 // The stream holds what it needs itself; dropping it ends everything. With `follow` an attempt that has not started is
-// waited for, and a worker out of touch too.
+// waited for, and a worker out of touch too. One that is just connecting is always waited for.
 std::shared_ptr<api::ByteSource> open_log_stream(LogStreamPorts ports, LogStreamOptions options, Masker masker);
 
 }  // namespace baton::service
