@@ -78,19 +78,19 @@ class Sandbox:
 
     # --- programs ---
 
-    def spawn(self, *args, **options):
-        """Any program of the build, in the sandbox."""
-        return subprocess.Popen([str(BIN / args[0]), *map(str, args[1:])], cwd=self.work, env=self.env,
+    def spawn(self, *args, under=(), **options):
+        """Any program of the build, in the sandbox; `under`: a command that starts it."""
+        return subprocess.Popen([*under, str(BIN / args[0]), *map(str, args[1:])], cwd=self.work, env=self.env,
                                 stdin=subprocess.DEVNULL, **options)
 
-    def start(self, *args, stderr=None):
+    def start(self, *args, stderr=None, under=()):
         """Starts batond and waits until it is ready; a failed start raises with what it said."""
         reader, writer = os.pipe()
         with open(self.root / "batond.log", "ab") as log:
-            process = self.spawn("batond", "--ready-fd", writer, *args, pass_fds=[writer], stdout=log, stderr=stderr or log)
+            process = self.spawn("batond", "--ready-fd", writer, *args, under=under, pass_fds=[writer], stdout=log, stderr=stderr or log)
         os.close(writer)
         with os.fdopen(reader) as pipe:
-            said = pipe.read()
+            said = pipe.readline()  # not to its end: who traces the daemon holds it open
         if said != "ready\n":
             process.wait()
             raise StartFailed(said, process.returncode)
@@ -155,7 +155,7 @@ class Sandbox:
                 pass  # it has ended, or is a zombie
         return found
 
-    def close(self):
+    def kill_all(self):
         while pids := self.processes():
             for pid in pids:
                 try:
@@ -171,6 +171,9 @@ class Sandbox:
                     os.close(fd)
         for daemon in self.daemons:
             daemon.process.wait()
+
+    def close(self):
+        self.kill_all()
         shutil.rmtree(self.root, ignore_errors=True)
 
 
