@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Power loss: what was acknowledged is there, the same key gives the same run, and nothing starts twice.
+
+usage (as root): BATON_BIN_DIR=build/release/bin power_loss.py [--runs 200]
+
+The state directory is on an xfs in a loop image. Runs are submitted one after the other, each id is noted as it is
+answered; in the middle `xfs_io -x -c shutdown` cuts the file system off without writing its log, as power loss does. All
+processes are killed, the image is mounted again and batond started in a mount namespace in which
+/proc/sys/kernel/random/boot_id is another, as after a reboot. Skips (77) where that is not to be had.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import uuid
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from crash import scenario  # noqa: E402
+
+TEXT = "tasks: {{t: {{run: 'echo \"$BATON_IDEMPOTENCY_KEY\" >> {work}/witness'}}}}\n"
+
+
+def tool(*arguments):
+    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def mount(box, image):
+    box.state.mkdir(exist_ok=True)
+    try:
+        tool("mount", "-o", "loop", image, box.state)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"skipped: no loop image can be mounted: {getattr(error, 'stderr', error)}")
+        sys.exit(77)
+
+
+def submit_until_cut(box, count, acknowledged):
+    body = {"entry": "t.yaml", "files": {"t.yaml": TEXT.format(work=box.work)}, "working_dir": str(box.work)}
+    for number in range(100_000):
+        try:
+            status, run = box.api("POST", "/v1/runs", body, {"Idempotency-Key": f"key-{number}"})
+        except scenario.GONE:
+            return
+        if status >= 300:
+            return
+        acknowledged[f"key-{number}"] = run["id"]
+        if number == count:  # the rest races with the cut
+            threading.Thread(target=tool, args=("xfs_io", "-x", "-c", "shutdown", str(box.state))).start()
+
+
+def start_after_reboot(box):
+    boot = box.root / "boot_id"
+    boot.write_text(f"{uuid.uuid4()}\n")
+    script = f'mount --bind "{boot}" /proc/sys/kernel/random/boot_id && exec "$@"'
+    return box.start(under=("unshare", "-m", "sh", "-c", script, "sh"))
+
+
+def check(box, acknowledged):
+    play = scenario.Scenario(box, lambda: start_after_reboot(box))
+    play.up()
+    for key, run in acknowledged.items():
+        scenario.demand(play.submit(key, TEXT.format(work=box.work)) == run, f"{key}: {run} was acknowledged and is lost")
+    lost = 0
+    for run in acknowledged.values():
+        play.follow(run)
+        for attempt in play.tasks(run)[0]["attempts"]:
+            lost += attempt.get("class") == "worker_lost"
+            scenario.demand(attempt["state"] == "succeeded" or attempt.get("class") == "worker_lost", f"{run}: {attempt}")
+    keys = (box.work / "witness").read_text().splitlines()
+    scenario.demand(len(keys) == len(set(keys)), "an attempt was started twice")
+    return lost
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=200)
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("skipped: only root can mount")
+        return 77
+    box = harness.Sandbox()
+    image = str(box.root / "image")
+    try:
+        tool("truncate", "-s", "320M", image)
+        try:
+            tool("mkfs.xfs", "-q", image)
+        except OSError as error:
+            print(f"skipped: {error}")
+            return 77
+        mount(box, image)
+        box.start()
+        acknowledged = {}
+        submit_until_cut(box, options.runs, acknowledged)
+        box.kill_all()
+        tool("umount", box.state)
+        mount(box, image)
+        lost = check(box, acknowledged)
+        print(f"{len(acknowledged)} acknowledged, {len(acknowledged)} recovered; {lost} attempts worker_lost, none twice")
+        return 0
+    except scenario.Broken as broken:
+        print(f"VIOLATED {broken}\n{box.log()}")
+        return 1
+    finally:
+        box.kill_all()
+        subprocess.run(["umount", "-l", str(box.state)], check=False, capture_output=True)
+        box.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
