@@ -1,5 +1,6 @@
 // What the store costs for each task of a run of independent no-ops, and for the making of a large run. Prints wall and
-// processor time. Usage: bench_store [TASKS [TASKS_PER_BATCH]]
+// processor time. Usage: bench_store [TASKS [TASKS_PER_BATCH [DATABASE]]]; with DATABASE only that many finished tasks
+// are made in it, and it is kept (restart.py).
 #include <sys/resource.h>
 #include <baton/store/store.hpp>
 
@@ -203,11 +204,19 @@ void make_matrix(Bench& bench, std::uint32_t instances) {
   meter.report("make a matrix run", instances);
 }
 
+int make_history(const std::string& path, std::uint32_t tasks, std::uint32_t per_batch) {
+  Bench bench(path);
+  make_run(bench, tasks);
+  run_tasks(bench, tasks, per_batch);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const auto tasks = static_cast<std::uint32_t>(argc > 1 ? std::atoi(argv[1]) : 10'000);
   const auto per_batch = static_cast<std::uint32_t>(argc > 2 ? std::atoi(argv[2]) : 50);
+  if (argc > 3) return make_history(argv[3], std::max(tasks, 1u), std::max(per_batch, 1u));
   std::string folder = (std::filesystem::temp_directory_path() / "baton-bench-XXXXXX").string();
   if (tasks == 0 || per_batch == 0 || ::mkdtemp(folder.data()) == nullptr) return 2;
   const std::string path = folder + "/baton.db";
