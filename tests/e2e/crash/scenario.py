@@ -50,6 +50,7 @@ tasks:
       exec sleep 1000
   never: {{needs: held, run: 'echo "$BATON_IDEMPOTENCY_KEY" >> "{work}/witness"'}}
 """
+PROBE = "tasks: {probe: {command: ['true']}}\n"
 LOGS = {"ok": "out\nerr\n", "bad": "", "grid[n=1]": "n 1\n", "grid[n=2]": "n 2\n", "again": "", "uses": "got passed on\n"}
 GONE = (OSError, http.client.HTTPException, json.JSONDecodeError)
 
@@ -150,7 +151,7 @@ class Scenario:
         for key, run in list(self.acknowledged.items()):
             demand(self.submit(key, (RUN if key == "main" else HELD).format(work=self.box.work)) == run, "another run")
         # Work goes on, and the worker is there to read logs from.
-        self.follow(self.submit("probe", "tasks: {probe: {command: ['true']}}\n"))
+        self.follow(self.submit("probe", PROBE))
         path = self.box.work / "witness"
         keys = path.read_text().splitlines() if path.exists() else []
         demand(len(keys) == len(set(keys)), f"started twice: {keys}")
@@ -189,6 +190,11 @@ class Scenario:
 
     def log(self, run, task, attempt):
         arguments = ("logs", run, task, "--attempt", attempt)
-        result = self.box.baton(*arguments)
+        for again in range(3):
+            result = self.box.baton(*arguments)
+            if result.returncode == 0:
+                break
+            # The kill may have met the reader; when a run has ended the worker is back.
+            self.follow(self.submit(f"probe-{task.split('[')[0]}-{attempt}-{again}", PROBE))
         demand(result.returncode == 0, f"baton {arguments}: {result.stderr}")
         return result.stdout
