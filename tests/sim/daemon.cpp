@@ -142,7 +142,8 @@ class Daemon::SqliteStore final : public store::Store {
     auto connection = std::make_unique<store::Connection>(daemon.site_.database, store::Access::read_write);
     store::prepare_database(*connection);
     writer_ = std::make_unique<store::Writer>(
-        std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); });
+        std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); },
+        std::function<void(store::Space)>());
   }
   Result<store::Recovered> recover() override {
     store::Recovered recovered = store::recover_state(writer_->connection());

@@ -25,8 +25,8 @@ void answer_from_store(store::Store& store, std::function<Result<T>(store::Queri
                [done = std::move(done)](Result<T> result) { done(to_answer<T>(std::move(result))); });
 }
 
-// Fails with disk_full while less than the reserve is left.
-Result<> check_space(const std::string& state_dir);
+// Fails with disk_full while less than the reserve is left, or commits have met a full disk.
+Result<> check_space(const std::string& state_dir, store::Space space);
 
 // New runs.
 class Submissions {

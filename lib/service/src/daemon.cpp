@@ -99,6 +99,22 @@ void Daemon::reload() {
   spdlog::info("configuration reloaded");
 }
 
+void Daemon::on_space(store::Space space) {
+  switch (space) {
+    case store::Space::enough:
+      spdlog::info("the disk of {} has room again; new runs are taken", state_dir_->path());
+      break;
+    case store::Space::low:
+      spdlog::warn("the disk of {} is nearly full; new runs are refused, those under way go on", state_dir_->path());
+      break;
+    case store::Space::full:
+      spdlog::error("the disk of {} is full; everything waits until there is room, no restart is needed",
+                    state_dir_->path());
+      break;
+  }
+  scheduler_->on_space(space);
+}
+
 void Daemon::stop() {
   if (std::exchange(stopping_, true)) return;
   linger_timer_.expires_after(kLinger);

@@ -39,6 +39,7 @@ class Daemon {
 
   std::vector<executor::LinkOptions> make_links();
   BackendPorts backend_ports();
+  void on_space(store::Space space);
   void watch_signals();
   void reload();
   void wake_at(std::optional<TimePoint> time);

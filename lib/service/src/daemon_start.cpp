@@ -71,7 +71,8 @@ Result<> Daemon::open_state() {
   for (const std::string& warning : state_dir_->warnings()) spdlog::warn("{}", warning);
   Result<std::unique_ptr<store::Store>> opened =
       store::Store::open({.path = state_dir_->database(),
-                          .post = [this](std::function<void()> completion) { post(std::move(completion)); }});
+                          .post = [this](std::function<void()> completion) { post(std::move(completion)); },
+                          .on_space = [this](store::Space space) { on_space(space); }});
   if (!opened) return std::unexpected(opened.error());
   store_ = std::move(*opened);
   Result<store::Recovered> recovered = store_->recover();

@@ -15,6 +15,8 @@ constexpr std::size_t kCommitsInFlight = 2;
 constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
 constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
 
+constexpr const char* kDiskIsFull = "the disk is full: nothing can be changed until there is room; nothing was changed";
+
 // Deliberate defects for the simulator: what may not wait for its commit.
 bool too_early([[maybe_unused]] const engine::Effect& effect) {
   return (mutated(Mutation::launch_before_commit) && std::holds_alternative<engine::Launch>(effect)) ||
@@ -51,23 +53,46 @@ void Scheduler::enqueue(std::vector<engine::Event> events) {
 
 void Scheduler::request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before,
                         std::optional<store::Batch::Bundle> bundle) {
-  if (stopped_ || events_.size() >= limits::kEventQueue) {
-    Error error{stopped_ ? ErrorCode::unavailable : ErrorCode::limit,
-                stopped_ ? "the daemon is ending" : "the daemon has too much to do, try again"};
-    ports_.post([answer = std::move(answer), error = std::move(error)] { answer(std::unexpected(error)); });
+  std::optional<Error> refusal;
+  if (stopped_) {
+    refusal = Error{ErrorCode::unavailable, "the daemon is ending"};
+  } else if (space_ == store::Space::full) {
+    refusal = Error{ErrorCode::disk_full, kDiskIsFull};
+  } else if (events_.size() + requests_.size() >= limits::kEventQueue) {
+    refusal = Error{ErrorCode::limit, "the daemon has too much to do, try again"};
+  }
+  if (refusal) {
+    ports_.post([answer = std::move(answer), error = std::move(*refusal)] { answer(std::unexpected(error)); });
     return;
   }
-  const std::uint64_t token = next_token_++;
-  std::visit(
-      [token](auto& event) {
-        if constexpr (Request<std::remove_reference_t<decltype(event)>>) event.token = token;
-      },
-      request);
-  answers_.emplace(token, std::move(answer));
-  std::ranges::move(before, std::back_inserter(events_));
-  events_.push_back(std::move(request));
-  if (bundle) bundles_.push_back(std::move(*bundle));
+  requests_.push_back({std::move(before), std::move(request), std::move(answer), std::move(bundle)});
   plan_turn();
+}
+
+// From here on the engine knows them.
+std::vector<store::Batch::Bundle> Scheduler::take_requests(std::vector<engine::Event>& events) {
+  std::vector<store::Batch::Bundle> bundles;
+  for (PendingRequest& pending : std::exchange(requests_, {})) {
+    const std::uint64_t token = next_token_++;
+    std::visit(
+        [token](auto& event) {
+          if constexpr (Request<std::remove_reference_t<decltype(event)>>) event.token = token;
+        },
+        pending.request);
+    answers_.emplace(token, std::move(pending.answer));
+    std::ranges::move(pending.before, std::back_inserter(events));
+    events.push_back(std::move(pending.request));
+    if (pending.bundle) bundles.push_back(std::move(*pending.bundle));
+  }
+  return bundles;
+}
+
+void Scheduler::on_space(store::Space space) {
+  space_ = space;
+  if (space != store::Space::full) return;
+  for (PendingRequest& pending : std::exchange(requests_, {})) {
+    pending.answer(fail(ErrorCode::disk_full, "{}", kDiskIsFull));
+  }
 }
 
 void Scheduler::after_commits(std::function<void()> then) {
@@ -100,6 +125,7 @@ void Scheduler::turn() {
   if (stopped_ || commits_in_flight_ >= kCommitsInFlight) return;  // on_commit plans the next one
 
   std::vector<engine::Event> events = std::exchange(events_, {});
+  std::vector<store::Batch::Bundle> bundles = take_requests(events);
   Held held;
   held.then = std::exchange(then_, {});
   for (const engine::Event& event : events) {
@@ -112,7 +138,7 @@ void Scheduler::turn() {
     if (const auto* created = std::get_if<engine::RunCreated>(&record)) ports_.run_created(*created);
   }
 
-  if (step.records.empty() && bundles_.empty()) {
+  if (step.records.empty() && bundles.empty()) {
     held.committed = true;
     held_.push_back(std::move(held));
     release();
@@ -122,7 +148,7 @@ void Scheduler::turn() {
     }
     held_.push_back(std::move(held));
     ++commits_in_flight_;
-    ports_.store->commit({.records = std::move(step.records), .bundles = std::exchange(bundles_, {}), .now = now},
+    ports_.store->commit({.records = std::move(step.records), .bundles = std::move(bundles), .now = now},
                          [this](Result<store::Committed> committed) { on_commit(std::move(committed)); });
   }
   throttle();
@@ -197,6 +223,7 @@ void Scheduler::fail_stop(Error error) {
   stopped_ = true;
   held_.clear();
   for (auto& [token, answer] : std::exchange(answers_, {})) answer(std::unexpected(error));
+  for (PendingRequest& pending : std::exchange(requests_, {})) pending.answer(std::unexpected(error));
   ports_.fatal(std::move(error));
 }
 

@@ -60,8 +60,11 @@ Result<int> take_lock(const std::string& dir) {
     const long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
     return fail(ErrorCode::conflict, "another batond (pid {}) uses {}", pid, dir);
   }
+  // A courtesy to who finds it taken. Written over what is there, and given up on a full disk.
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+  const bool written = ::pwrite(fd, pid.data(), pid.size(), 0) == static_cast<ssize_t>(pid.size()) &&
+                       ::ftruncate(fd, static_cast<off_t>(pid.size())) == 0;
+  if (!written && errno != ENOSPC && errno != EDQUOT) {
     const int error = errno;
     ::close(fd);
     return fail_errno(error, path);

@@ -43,7 +43,10 @@ std::unexpected<api::Problem> problem(Error error) {
 
 }  // namespace
 
-Result<> check_space(const std::string& state_dir) {
+Result<> check_space(const std::string& state_dir, store::Space space) {
+  if (space != store::Space::enough) {
+    return fail(ErrorCode::disk_full, "the disk of {} is full; new runs are refused until there is room", state_dir);
+  }
   const Result<std::uint64_t> free = free_bytes(state_dir);
   if (!free) return std::unexpected(free.error());
   if (*free >= kReservedBytes) return {};
@@ -92,7 +95,7 @@ void Submissions::look_up_key(std::shared_ptr<Job> job) {
 
 // The hash first: a workflow that is in use already needs no parsing.
 void Submissions::encode(std::shared_ptr<Job> job) {
-  if (Result<> space = check_space(ports_.state_dir); !space) {
+  if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->space()); !space) {
     ports_.post([this, job, space] { finish(job, problem(space)); });
     return;
   }

@@ -219,13 +219,13 @@ void RecordWriter::write_instance(InstanceChanged& record) {
     store_instance(record);
     return;
   }
-  // Hand on what later records say nothing about.
+  // Hand on what later records say nothing about. It is copied: the same batches may be committed again.
   InstanceChanged& last = *chain.last;
   if (last.name.empty() && !record.name.empty()) {
-    last.name = std::move(record.name);
-    last.matrix = std::move(record.matrix);
+    last.name = record.name;
+    last.matrix = record.matrix;
   }
-  if (!last.outputs) last.outputs = std::move(record.outputs);
+  if (!last.outputs) last.outputs = record.outputs;
 }
 
 void RecordWriter::store_instance(const InstanceChanged& record) {

@@ -23,8 +23,9 @@ class RecordWriter {
   explicit RecordWriter(Connection& connection);
 
   // Commits the batches as one transaction and returns what each of them made visible. Of an instance or attempt that
-  // changes several times only the last state is written. Throws SqlError, then nothing has changed. The batches are
-  // used up. `incarnation` must still be the one in the database: else another daemon has taken over (conflict).
+  // changes several times only the last state is written. Throws SqlError, then nothing has changed and the same
+  // batches, all of them, may be committed again. `incarnation` must still be the one in the database: else another
+  // daemon has taken over (conflict).
   std::vector<Committed> commit(const std::vector<Batch*>& batches, std::uint64_t incarnation);
 
  private:

@@ -17,7 +17,7 @@ class SqliteStore : public Store {
  public:
   SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
       : post_(options.post),
-        writer_(std::move(connection), options.post),
+        writer_(std::move(connection), options.post, options.on_space),
         reader_(std::make_unique<Reader>(options.path)) {}
 
   // The reader goes first: the last connection to be closed checkpoints, and only the writer may.
@@ -26,7 +26,7 @@ class SqliteStore : public Store {
   Result<Recovered> recover() override {
     assert(!recovered_);
     try {
-      Recovered recovered = recover_state(writer_.connection());
+      Recovered recovered = recover_with_reserve();
       writer_.connection().set_busy_timeout(kBusyAtWork);
       writer_.start(recovered.incarnation);
       recovered_ = true;
@@ -55,6 +55,16 @@ class SqliteStore : public Store {
   void post(std::function<void()> completion) override { post_(std::move(completion)); }
 
  private:
+  // A start must be possible on a full disk, or nobody would hear how runs end.
+  Recovered recover_with_reserve() {
+    try {
+      return recover_state(writer_.connection());
+    } catch (const SqlError& error) {
+      if (error.error().code != ErrorCode::disk_full || !writer_.reserve().give_back(0)) throw;
+    }
+    return recover_state(writer_.connection());
+  }
+
   Post post_;
   Writer writer_;
   std::unique_ptr<Reader> reader_;

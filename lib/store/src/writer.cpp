@@ -1,6 +1,7 @@
 #include "writer.hpp"
 
 #include <cassert>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -11,14 +12,19 @@ namespace {
 constexpr int kCheckpointFrames = 4'096;
 // Readers may keep the log from starting anew; beyond this, commits wait for them a little.
 constexpr int kLongLogFrames = 4 * kCheckpointFrames;
-constexpr int kReaderWait = 100;  // milliseconds
+constexpr int kReaderWait = 100;        // milliseconds
+constexpr int kFramesOnLowSpace = 256;  // 1 MiB: the log must not eat the reserve
+// How often a full disk is looked at again.
+constexpr std::chrono::milliseconds kSpaceCheck{250};
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, Post post)
+Writer::Writer(std::unique_ptr<Connection> connection, Post post, std::function<void(Space)> on_space)
     : connection_(std::move(connection)),
       records_(std::make_unique<RecordWriter>(*connection_)),
-      post_(std::move(post)) {}
+      post_(std::move(post)),
+      reserve_(connection_->path() + "-reserve"),
+      on_space_(std::move(on_space)) {}
 
 Writer::~Writer() {
   {
@@ -45,21 +51,28 @@ void Writer::commit(Batch batch, Done done) {
   queued_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back({std::move(batch), std::move(done), delivery_->epoch.load(std::memory_order_relaxed)});
+    queue_.push_back({std::move(batch), std::move(done)});
   }
   wake_.notify_one();
 }
 
 void Writer::loop() {
+  refill_reserve();
   while (true) {
     std::vector<Pending> group;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      const auto has_work = [this] { return stopping_ || !queue_.empty(); };
+      if (space_ == Space::enough) {
+        wake_.wait(lock, has_work);
+      } else {
+        wake_.wait_for(lock, kSpaceCheck, has_work);
+      }
+      if (queue_.empty() && stopping_) return;
       group.swap(queue_);
     }
-    commit_queued(std::move(group));
+    if (!group.empty()) commit_queued(std::move(group));
+    if (space_ != Space::enough) refill_reserve();
   }
 }
 
@@ -82,31 +95,45 @@ void Writer::commit_queued(std::vector<Pending> group) {
 void Writer::process(std::vector<Pending> group) {
   std::vector<Answer> answers;
   answers.reserve(group.size());
-  // After a full disk nothing may overtake the refused batch: what was queued before its answer was heard is refused
-  // too.
-  auto first = group.begin();
-  while (first != group.end() && !stopped_ && first->epoch < refused_before_) ++first;
-  for (auto it = group.begin(); it != first; ++it) {
-    answers.push_back({std::move(it->done), fail(ErrorCode::disk_full, "no space left for the database"), it->epoch});
-  }
-  group.erase(group.begin(), first);
-  if (!group.empty()) {
-    auto committed = commit_group(group);
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      Result<Committed> result;
-      if (committed) {
-        result = std::move((*committed)[i]);
-      } else {
-        result = std::unexpected(committed.error());
-      }
-      answers.push_back({std::move(group[i].done), std::move(result), group[i].epoch});
+  auto committed = commit_group(group);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    Result<Committed> result;
+    if (committed) {
+      result = std::move((*committed)[i]);
+    } else {
+      result = std::unexpected(committed.error());
     }
+    answers.push_back({std::move(group[i].done), std::move(result)});
   }
   queued_.fetch_sub(answers.size(), std::memory_order_relaxed);
   deliver(std::move(answers));
 }
 
+// The same group every time, so nothing overtakes it.
 Result<std::vector<Committed>> Writer::commit_group(std::vector<Pending>& group) {
+  while (true) {
+    Result<std::vector<Committed>> committed = try_commit(group);
+    if (committed) {
+      if (space_ == Space::full) set_space(Space::low);
+      return committed;
+    }
+    if (committed.error().code != ErrorCode::disk_full) {
+      stopped_ = committed.error();
+      return committed;
+    }
+    if (!find_room()) {
+      set_space(Space::full);
+      if (!wait_for_room()) {
+        stopped_ = committed.error();  // what is queued behind it may not overtake it either
+        return committed;
+      }
+    }
+    // Moving the log into the database lets the log start anew in the room that it has.
+    checkpoint(true);
+  }
+}
+
+Result<std::vector<Committed>> Writer::try_commit(std::vector<Pending>& group) {
   if (stopped_) return std::unexpected(*stopped_);
   std::vector<Batch*> batches;
   batches.reserve(group.size());
@@ -114,41 +141,54 @@ Result<std::vector<Committed>> Writer::commit_group(std::vector<Pending>& group)
   try {
     return records_->commit(batches, *incarnation_);
   } catch (const SqlError& error) {
-    if (error.error().code == ErrorCode::disk_full) {
-      refused_before_ = group.back().epoch + 1;
-    } else {
-      stopped_ = error.error();
-    }
     return std::unexpected(error.error());
   } catch (const std::exception& error) {
-    stopped_ = Error{ErrorCode::internal, fmt::format("cannot commit: {}", error.what())};
-    return std::unexpected(*stopped_);
+    return fail(ErrorCode::internal, "cannot commit: {}", error.what());
   }
+}
+
+bool Writer::find_room() {
+  if (space_ == Space::enough) set_space(Space::low);
+  return reserve_.give_back(Reserve::kForStarts);
+}
+
+bool Writer::wait_for_room() {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, kSpaceCheck, [this] { return stopping_; });
+}
+
+void Writer::refill_reserve() {
+  const bool is_whole = reserve_.take();
+  if (is_whole && space_ != Space::enough) set_space(Space::enough);
+  if (!is_whole && space_ == Space::enough) set_space(Space::low);
+}
+
+void Writer::set_space(Space space) {
+  if (std::exchange(space_, space) == space || !on_space_) return;
+  post_([on_space = on_space_, space] { on_space(space); });
 }
 
 void Writer::deliver(std::vector<Answer> answers) {
   auto shared = std::make_shared<std::vector<Answer>>(std::move(answers));
-  post_([shared, delivery = delivery_] {
-    for (Answer& answer : *shared) {
-      const bool refused = !answer.result && answer.result.error().code == ErrorCode::disk_full;
-      if (refused && delivery->epoch.load(std::memory_order_relaxed) <= answer.epoch) {
-        delivery->epoch.store(answer.epoch + 1, std::memory_order_relaxed);
-      }
-      answer.done(std::move(answer.result));
-    }
+  post_([shared] {
+    for (Answer& answer : *shared) answer.done(std::move(answer.result));
   });
 }
 
 void Writer::checkpoint_if_due() {
   const int frames = connection_->wal_frames();
   if (frames < checkpointed_at_) checkpointed_at_ = 0;  // the log has started anew
-  if (stopped_ || frames - checkpointed_at_ < kCheckpointFrames) return;
+  const bool is_low = space_ != Space::enough;
+  if (stopped_ || frames - checkpointed_at_ < (is_low ? kFramesOnLowSpace : kCheckpointFrames)) return;
   checkpointed_at_ = frames;
+  checkpoint(is_low || frames >= kLongLogFrames);
+}
+
+void Writer::checkpoint(bool wait_for_readers) {
   try {
-    const bool is_long = frames >= kLongLogFrames;
-    if (is_long) connection_->set_busy_timeout(kReaderWait);
-    connection_->checkpoint(is_long);
-    if (is_long) connection_->set_busy_timeout(kBusyAtWork);
+    if (wait_for_readers) connection_->set_busy_timeout(kReaderWait);
+    connection_->checkpoint(wait_for_readers);
+    if (wait_for_readers) connection_->set_busy_timeout(kBusyAtWork);
   } catch (const SqlError& error) {
     connection_->set_busy_timeout(kBusyAtWork);
     // Everything is safe in the log, so a full disk only means to try again later.

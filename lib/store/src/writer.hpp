@@ -1,5 +1,4 @@
-// The writer: takes every batch that is queued, commits them together, posts their completions in order. On a thread of
-// its own, or a step at a time.
+// The writing thread: takes every batch that is queued, commits them together, posts their completions in order.
 #pragma once
 #include <baton/store/store.hpp>
 
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "record_writer.hpp"
+#include "reserve.hpp"
 
 namespace baton::store {
 
@@ -25,13 +25,15 @@ class Writer {
  public:
   using Done = std::function<void(Result<Committed>)>;
 
-  Writer(std::unique_ptr<Connection> connection, Post post);
-  ~Writer();  // commits what is queued, posts, checkpoints
+  // The reserve is beside the database. `on_space` may be empty.
+  Writer(std::unique_ptr<Connection> connection, Post post, std::function<void(Space)> on_space);
+  ~Writer();  // commits what is queued, unless the disk is full, and posts
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
   // The connection, for the one who opened it, until start().
   [[nodiscard]] Connection& connection() { return *connection_; }
+  [[nodiscard]] const Reserve& reserve() const { return reserve_; }
   // Batches are taken from here on, and committed by step() alone: the thread's loop, or whoever drives it by hand.
   void accept(std::uint64_t incarnation);
   void start(std::uint64_t incarnation);  // accept(), and a thread of its own
@@ -44,22 +46,23 @@ class Writer {
   struct Pending {
     Batch batch;
     Done done;
-    std::uint64_t epoch = 0;
-  };
-  // Delivers completions on the caller's loop. Shared with posted functions, which may outlive the writer.
-  struct Delivery {
-    std::atomic<std::uint64_t> epoch{0};
   };
   struct Answer {
     Done done;
     Result<Committed> result;
-    std::uint64_t epoch = 0;
   };
 
   void loop();
   void commit_queued(std::vector<Pending> group);
   void process(std::vector<Pending> group);
+  // Until there is room for it.
   Result<std::vector<Committed>> commit_group(std::vector<Pending>& group);
+  Result<std::vector<Committed>> try_commit(std::vector<Pending>& group);
+  bool find_room();      // false: nothing more can be done than to wait
+  bool wait_for_room();  // false: the writer is to end
+  void refill_reserve();
+  void set_space(Space space);
+  void checkpoint(bool wait_for_readers);
   void deliver(std::vector<Answer> answers);
   void checkpoint_if_due();
 
@@ -68,9 +71,10 @@ class Writer {
   Post post_;
   std::optional<std::uint64_t> incarnation_;
   int checkpointed_at_ = 0;  // frames in the log when it was last moved into the database
-  std::shared_ptr<Delivery> delivery_ = std::make_shared<Delivery>();
-  std::uint64_t refused_before_ = 0;  // batches of earlier epochs are refused as the disk was full
-  std::optional<Error> stopped_;      // the error after which nothing is committed any more
+  Reserve reserve_;
+  Space space_ = Space::enough;
+  std::function<void(Space)> on_space_;
+  std::optional<Error> stopped_;  // the error after which nothing is committed any more
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -20,9 +20,13 @@ Result<Descriptor> open_at(int folder, const char* name, int flags) {
   return fd;
 }
 
-// Room that a full disk cannot take away. Not every file system can do it, and then there is none.
+// Room that a full disk cannot take away: as much as there is, where it is less. Not every file system can do it, and
+// then there is none.
 void reserve(int fd, std::uint64_t bytes) {
-  if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) return;
+  while (bytes >= sizeof(Record) && ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
+    if (errno != ENOSPC && errno != EDQUOT && errno != EINTR) return;
+    bytes /= 2;
+  }
 }
 
 // Finds the records in `bytes`. A crash or a full disk may leave a torn piece anywhere; behind it the next intact

@@ -22,44 +22,72 @@ std::vector<engine::Record> big_run(std::uint64_t key) {
 
 // What is true of any full disk. `make_room` ends it. Returns what went wrong.
 std::string survive_full_disk(const std::string& path, const std::function<bool()>& make_room) {
-  std::uint64_t stored = 0;
+  std::uint64_t asked = 0;
   {
     Daemon daemon(path);
-    Result<Committed> last;
-    while (stored < 1000 && (last = daemon.commit(big_run(stored + 1)))) ++stored;
-    if (last) return "the disk was never full";
-    if (last.error().code != ErrorCode::disk_full) return "not disk_full: " + last.error().message;
-    if (stored == 0) return "nothing fitted";
-
-    // What was queued behind the refused batch is refused too, though it would fit: it must not overtake.
     std::vector<std::string> answers;
-    const auto note = [&](const char* name) {
+    const auto note = [&](std::string name) {
       return [&answers, name](const Result<Committed>& done) {
         answers.push_back(fmt::format("{}: {}", name, done ? "done" : to_string(done.error().code)));
       };
     };
-    daemon.store->commit({big_run(stored + 1), {}, at_ms(1)}, note("big"));
-    daemon.store->commit({{instance(1, 0, InstancePhase::ready)}, {}, at_ms(1)}, note("small"));
-    daemon.loop.run_until([&] { return answers.size() == 2; });
-    if (answers != std::vector<std::string>{"big: disk_full", "small: disk_full"}) {
-      return fmt::format("answers: {}", fmt::join(answers, ", "));
+    while (asked < 1000 && daemon.space != Space::full) {
+      // An instance that changes twice, so that what is written twice is what is tried again.
+      auto records = big_run(++asked);
+      auto ready = instance(asked, 0, InstancePhase::ready);
+      ready.outputs = Outputs{{"x", "y"}};
+      records.emplace_back(ready);
+      records.emplace_back(instance(asked, 0, InstancePhase::ready));
+      const std::size_t before = answers.size();
+      daemon.store->commit({std::move(records), {}, at_ms(1)}, note("big"));
+      daemon.loop.run_until([&] { return answers.size() > before || daemon.space == Space::full; });
     }
-    if (daemon.run(stored).state != "running") return "cannot read while the disk is full";
+    if (daemon.space != Space::full) return "the disk was never full";
+    if (daemon.spaces.front() != Space::low) return "nothing was said before it was full";
+    if (answers.size() != asked - 1) return "answered without being on disk";
+    answers.clear();
+    // What is queued behind it would fit, and must not overtake.
+    daemon.store->commit({{instance(1, 0, InstancePhase::awaiting_approval)}, {}, at_ms(1)}, note("small"));
+    if (daemon.run(asked - 1).state != "running") return "cannot read while the disk is full";
+    if (!answers.empty()) return "answered while the disk is full";
 
     if (!make_room()) return "cannot make room";
-    const auto again = daemon.commit(big_run(stored + 1));
-    if (!again) return "after making room: " + again.error().message;
-    const auto next = daemon.commit({instance(1, 0, InstancePhase::ready)});
-    if (!next) return "the commit after it: " + next.error().message;
-    // Rolled back events left no gap.
-    if (daemon.events().size() != stored + 2) return "wrong number of events";
-    if (daemon.events().back().seq != stored + 2) return "a gap in the events";
+    daemon.loop.run_until([&] { return answers.size() == 2 && daemon.space == Space::enough; });
+    if (answers != std::vector<std::string>{"big: done", "small: done"}) {
+      return fmt::format("answers: {}", fmt::join(answers, ", "));
+    }
+    // What was rolled back left no gap and nothing twice.
+    if (daemon.events().size() != 2 * asked + 1)
+      return fmt::format("{} events of {} runs", daemon.events().size(), asked);
+    if (daemon.events().back().seq != 2 * asked + 1) return "a gap in the events";
+    const auto tasks = daemon.tasks(asked);
+    if (tasks.size() != 1) return fmt::format("{} rows", tasks.size());
+    if (tasks[0].name != "a" || tasks[0].outputs != Outputs{{"x", "y"}}) {
+      return fmt::format("the row differs: {} with {} outputs", tasks[0].name, tasks[0].outputs.size());
+    }
   }
   const auto findings = check_database(path);
   if (!findings) return findings.error().message;
   if (!findings->empty()) return fmt::format("{}", fmt::join(*findings, "\n"));
   const Daemon daemon(path);
-  return daemon.recovered.runs.size() == stored + 1 ? "" : "runs are missing";
+  return daemon.recovered.runs.size() == asked ? "" : "runs are missing";
+}
+
+// Runs `work` on a small file system of its own; empty where that is not allowed.
+std::string on_small_disk(const TempFolder& folder, const char* size, const std::function<std::string()>& work) {
+  return in_child([&] {
+    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                         ::mount("none", folder.folder().c_str(), "tmpfs", 0, size) == 0;
+    return mounted ? work() : std::string();
+  });
+}
+
+void fill(const std::string& path) {
+  std::ofstream file(path, std::ios::app);
+  const std::string page(4096, 'x');
+  while (file.write(page.data(), static_cast<std::streamsize>(page.size())).flush()) {
+  }
 }
 
 TEST_CASE("a file that may not grow is a full disk, and recovers") {
@@ -81,14 +109,46 @@ TEST_CASE("a file that may not grow is a full disk, and recovers") {
 
 TEST_CASE("a full file system is a full disk, and recovers") {
   const TempFolder folder;
-  const auto problem = in_child([&] {
-    // In a mount namespace of its own; without the right to that, the case above has to do.
-    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
-                         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                         ::mount("none", folder.folder().c_str(), "tmpfs", 0, "size=2m") == 0;
-    if (!mounted) return std::string();
-    std::ofstream(folder.path("filler")) << std::string(1 << 20, 'x');
+  // Without the right to mount, the case above has to do.
+  const auto problem = on_small_disk(folder, "size=14m", [&] {
+    std::ofstream(folder.path("filler")) << std::string(8 << 20, 'x');
     return survive_full_disk(folder.path("baton.db"), [&] { return std::filesystem::remove(folder.path("filler")); });
+  });
+  CHECK(problem == "");
+}
+
+TEST_CASE("on a full disk ends of attempts find room, and a start too") {
+  const TempFolder folder;
+  const auto problem = on_small_disk(folder, "size=14m", [&]() -> std::string {
+    const std::string path = folder.path("baton.db");
+    constexpr int kEnds = 300;
+    {
+      Daemon daemon(path);
+      if (!daemon.commit(started_run(1))) return "cannot begin";
+      // The reserve is taken by now, and what is left is gone.
+      fill(folder.path("filler"));
+      for (int i = 0; i < kEnds; ++i) {
+        const auto phase = i % 2 == 0 ? InstancePhase::ready : InstancePhase::waiting;
+        bool done = false;
+        daemon.store->commit({{instance(1, 0, phase)}, {}, at_ms(1)},
+                             [&done](const Result<Committed>& result) { done = result.has_value(); });
+        daemon.loop.run_until([&] { return done || daemon.space == Space::full; });
+        if (!done) return fmt::format("full after {} commits", i);
+      }
+      if (daemon.spaces != std::vector<Space>{Space::low}) return "the reserve was not used";
+      // Until nothing fits any more; the daemon is closed while a batch waits for room.
+      fill(folder.path("filler"));
+      for (std::uint64_t run = 2; daemon.space != Space::full; ++run) {
+        const auto done = std::make_shared<bool>(false);  // the last one is never answered here
+        daemon.store->commit({big_run(run), {}, at_ms(1)}, [done](const Result<Committed>&) { *done = true; });
+        daemon.loop.run_until([&] { return *done || daemon.space == Space::full; });
+        fill(folder.path("filler"));
+      }
+      daemon.store->commit({{instance(1, 0, InstancePhase::awaiting_approval)}, {}, at_ms(1)}, [](const auto&) {});
+    }
+    fill(folder.path("filler"));
+    const Daemon again(path);
+    return again.recovered.incarnation == 2 && !again.recovered.runs.empty() ? "" : "what was committed is missing";
   });
   CHECK(problem == "");
 }

@@ -3,7 +3,9 @@
 //
 // Invariants: effects are performed in the order of their steps, and never before the records of their own step and of
 // all steps before it are on disk. A step whose commit failed has no effects; the engine is ahead of the database then,
-// so the daemon must end (`fatal`) and go on from the database at its next start.
+// so the daemon must end (`fatal`) and go on from the database at its next start. A full disk is no failure: the store
+// holds the commit until there is room. What was applied waits with it, because it will be committed; what was not
+// applied yet is refused, and nothing of it will ever be seen.
 //
 // Everything happens on the event loop's thread. Nothing here blocks.
 #pragma once
@@ -47,12 +49,15 @@ class Scheduler {
   void enqueue(std::vector<engine::Event> events);
   // A request, with what must be known before it (RunRestored) and the bundle it brings. `answer` is called once, when
   // the decision is on disk: SubmitRun, CancelRun, RetryRun or DecideApproval; its token is set here.
-  // Errors of its own: limit if too much is waiting, the commit's error if that failed.
+  // Errors of its own: limit if too much is waiting, disk_full while no commit finds room (nothing was changed then),
+  // the commit's error if that failed.
   void request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before = {},
                std::optional<store::Batch::Bundle> bundle = std::nullopt);
   // Calls back when everything that is decided now is on disk and done.
   void after_commits(std::function<void()> then);
   void wake();
+  void on_space(store::Space space);
+  [[nodiscard]] store::Space space() const { return space_; }
   // Nothing is applied or performed any more.
   void stop();
 
@@ -68,7 +73,16 @@ class Scheduler {
     bool committed = false;
   };
 
+  // A request that the engine has not seen yet.
+  struct PendingRequest {
+    std::vector<engine::Event> before;
+    engine::Event request;
+    OnAnswer answer;
+    std::optional<store::Batch::Bundle> bundle;
+  };
+
   void plan_turn();
+  std::vector<store::Batch::Bundle> take_requests(std::vector<engine::Event>& events);
   void turn();
   void on_commit(Result<store::Committed> committed);
   void release();
@@ -81,8 +95,8 @@ class Scheduler {
 
   engine::Engine engine_;
   SchedulerPorts ports_;
-  std::vector<engine::Event> events_;
-  std::vector<store::Batch::Bundle> bundles_;
+  std::vector<engine::Event> events_;     // facts
+  std::vector<PendingRequest> requests_;  // applied after them
   std::vector<std::function<void()>> then_;
   std::deque<Held> held_;
   std::size_t commits_in_flight_ = 0;
@@ -90,6 +104,7 @@ class Scheduler {
   std::unordered_map<std::uint64_t, OnAnswer> answers_;
   // Attempts that may not start for want of a secret: killed before they were given to the worker.
   std::unordered_map<AttemptId, std::string> without_secret_;
+  store::Space space_ = store::Space::enough;
   bool turn_planned_ = false;
   bool paused_ = false;
   bool stopped_ = false;

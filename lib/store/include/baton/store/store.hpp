@@ -5,6 +5,7 @@
 #include <baton/engine/engine.hpp>
 #include <baton/store/queries.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,9 +16,17 @@ namespace baton::store {
 // Runs a completion on the caller's event loop. Called from the store's threads.
 using Post = std::function<void(std::function<void()>)>;
 
+// Whether commits find room on the disk.
+enum class Space : std::uint8_t {
+  enough,
+  low,   // a commit met a full disk; those since live on the reserve that was given back for them
+  full,  // a commit waits for room
+};
+
 struct OpenOptions {
   std::string path;  // of the database file; its folder exists
   Post post;
+  std::function<void(Space)> on_space = nullptr;  // posted whenever it changes; it is `enough` at first
 };
 
 // One transaction. The bundle, if any, is written before the records.
@@ -54,14 +63,14 @@ class Store {
   // Opens or creates, checks, migrates. Errors: newer_format, corrupt, disk_full, denied, io, conflict (locked by
   // another).
   static Result<std::unique_ptr<Store>> open(OpenOptions options);
-  virtual ~Store() = default;  // commits what is queued
+  virtual ~Store() = default;  // commits what is queued, unless the disk is full
 
   // Synchronous; once, before anything else.
   virtual Result<Recovered> recover() = 0;
 
   // Queues a transaction. Several queued ones may be committed as one. `done` is posted in order, after the commit is
-  // on disk (WAL, synchronous=FULL). disk_full leaves the database as it was and the batch uncommitted; after any other
-  // error nothing more will be committed.
+  // on disk (WAL, synchronous=FULL). On a full disk it is tried again until there is room, so that disk_full is only
+  // heard when the store is closed meanwhile; after any other error nothing more will be committed.
   virtual void commit(Batch batch, std::function<void(Result<Committed>)> done) = 0;
   [[nodiscard]] virtual std::size_t queued() const = 0;  // batches not yet committed
 
