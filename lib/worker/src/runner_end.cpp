@@ -197,16 +197,13 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
-  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !run.outputs.empty()) {
-    collect_outputs(run, outcome);
-  }
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0) collect_outputs(run, outcome);
   if (unkillable) {
     if (!outcome.message.empty()) outcome.message += "; ";
     outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
   }
   set_due(attempt, run, 0);
   draining_.erase(attempt);
-  slots_.release(run.slot, !unkillable);
   if (unkillable) {
     unkillable_.emplace(attempt, Unkillable{run.grant, false});
     unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
@@ -214,8 +211,13 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
     containment_->remove(attempt);
     allocator_.give_back(run.grant);
   }
-  const bool has_record = exited != nullptr && outcome == recorded;
+  // What `exited` says alone is enough where the slot's files are not needed to understand it.
+  const bool needs_files = (run.started.flags & Record::kHasSideFile) != 0;
+  const bool has_record = exited != nullptr && outcome == recorded && !needs_files;
+  Slot* slot = run.slot;
   conclude(attempt, std::move(outcome), has_record);
+  // Only now: a session that comes back before the record must find the attempt's files.
+  if (!failure_) slots_.release(slot, !unkillable);
 }
 
 void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
@@ -223,6 +225,8 @@ void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
     outcome.cause = wire::ExitCause::missing_output;
     outcome.message = std::move(message);
   };
+  if (run.lost_files) return missing("what it should have put out is not known any more: its files are gone");
+  if (run.outputs.empty()) return;
   const std::string name = run.slot->folder + "/output";
   auto text = read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes);
   if (!text && text.error().code == ErrorCode::not_found) text = std::string();

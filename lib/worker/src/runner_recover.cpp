@@ -127,6 +127,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
       run.outputs = std::move(launch->outputs);
       run.grant.needs.custom_milli = std::move(launch->needs.custom_milli);
     } else {
+      run.lost_files = true;
       fmt::print(stderr, "baton-worker: attempt {}: {}\n", attempt.value(), launch.error().message);
     }
   }

@@ -132,6 +132,46 @@ TEST_CASE("what cannot be killed is reported, and keeps its resources until it i
   CHECK(daemon.find<wire::Exited>(2)->outcome.cause == wire::ExitCause::exited);
 }
 
+TEST_CASE("a success whose declared outputs are not known any more is none") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  {
+    Daemon daemon;
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(session.recover());
+    session.welcome({});
+    wire::Launch launch = launch_of(1);
+    launch.outputs = {"x"};
+    session.launch(launch);
+    session.start_queued();
+    REQUIRE(daemon.find<wire::Started>(1) != nullptr);
+    // The session dies here. Its supervisor sees how the task ends.
+    siginfo_t info;
+    REQUIRE(::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0);
+    Record exited(RecordKind::exited);
+    exited.pid = static_cast<std::uint32_t>(info.si_pid);
+    REQUIRE(append_to_journal(temp.folder().fd.get(), exited) == 0);
+    host.reap(info.si_pid);
+  }
+  const bool files_are_there = GENERATE(true, false);
+  const std::string file = temp.folder().path + "/slots/00000001/launch";
+  REQUIRE(::access(file.c_str(), F_OK) == 0);
+  if (!files_are_there) REQUIRE(::unlink(file.c_str()) == 0);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  session.tick();
+  const auto* welcome = std::get_if<wire::Welcome>(&daemon.told.front());
+  REQUIRE(welcome != nullptr);
+  REQUIRE(welcome->inventory.size() == 1);
+  const wire::Outcome& outcome = welcome->inventory[0].outcome;
+  CHECK(outcome.cause == wire::ExitCause::missing_output);
+  CHECK((outcome.message.find("files are gone") == std::string::npos) == files_are_there);
+}
+
 TEST_CASE("a stranger that got an attempt's pid is not signalled") {
   const pid_t stranger = ::fork();
   if (stranger == 0) {

@@ -74,6 +74,7 @@ class Runner {
     std::optional<Record> killed;
     bool lost = false;             // the main process is gone and nobody saw how
     bool lingered = false;         // something outlived the main process
+    bool lost_files = false;       // what it declared cannot be read any more
     std::uint64_t timeout_at = 0;  // boot_ns; 0: never
     std::uint64_t kill_at = 0;     // when SIGTERM's grace is over
     std::uint64_t give_up_at = 0;
