@@ -103,8 +103,7 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
       }
       on_welcome(std::move(*welcome), events);
     } else if (auto* started = std::get_if<wire::Started>(&message)) {
-      events.emplace_back(engine::AttemptStarted{
-          .worker = link_.id, .attempt = started->attempt, .at = started->at, .log = to_place(started->log)});
+      events.emplace_back(to_started(link_.id, *started));
     } else if (auto* exited = std::get_if<wire::Exited>(&message)) {
       events.emplace_back(to_ended(link_.id, exited->attempt, std::move(exited->outcome)));
     } else if (auto* data = std::get_if<wire::LogData>(&message)) {

@@ -1,15 +1,57 @@
 #include "worker/translate.hpp"
 
+#include <baton/base/limits.hpp>
+#include <baton/base/text.hpp>
+
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace baton::executor {
+namespace {
+
+// Sums of as many as there are instances stay far from overflow.
+constexpr std::int64_t kMostAmount = std::int64_t{1} << 42;  // a thousandth of: 4 billion cores
+constexpr std::int64_t kMostMemory = std::int64_t{1} << 60;
+constexpr TimePoint kLastTime{std::chrono::sys_days(std::chrono::year(9999) / 1 / 1)};
+
+std::int64_t amount(std::int64_t told, std::int64_t most = kMostAmount) {
+  return std::clamp<std::int64_t>(told, 0, most);
+}
+
+TimePoint time(TimePoint told) { return std::clamp(told, TimePoint{}, kLastTime); }
+
+// The database counts in 64 bits with a sign.
+std::uint64_t number(std::uint64_t told) {
+  return std::min<std::uint64_t>(told, std::numeric_limits<std::int64_t>::max());
+}
+
+std::string text(std::string told) {
+  if (told.size() > kMessageBytes) told.resize(kMessageBytes);
+  return is_valid_utf8(told) ? std::move(told) : escape_control(told);
+}
+
+bool are_possible(const std::map<std::string, std::string>& outputs) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : outputs) {
+    bytes += name.size() + value.size();
+    if (!is_identifier(name) || !is_valid_utf8(value)) return false;
+  }
+  return bytes <= limits::kOutputFileBytes;
+}
+
+}  // namespace
 
 workflow::Resources to_resources(const wire::Capacity& capacity) {
-  return {.cpu_milli = capacity.cpu_milli,
-          .memory_bytes = capacity.memory_bytes,
-          .gpu_milli = std::max<std::int64_t>(capacity.gpu_milli, 0),
-          .custom_milli = capacity.custom_milli};
+  workflow::Resources resources{.cpu_milli = amount(capacity.cpu_milli),
+                                .memory_bytes = amount(capacity.memory_bytes, kMostMemory),
+                                .gpu_milli = amount(capacity.gpu_milli),
+                                .custom_milli = {}};
+  for (const auto& [name, told] : capacity.custom_milli) {
+    if (resources.custom_milli.size() == kWorkerResources) break;
+    if (is_name(name)) resources.custom_milli.emplace(name, amount(told));
+  }
+  return resources;
 }
 
 wire::Capacity to_capacity(const workflow::Resources& resources) {
@@ -20,7 +62,9 @@ wire::Capacity to_capacity(const workflow::Resources& resources) {
 }
 
 engine::LogPlace to_place(const wire::LogExtent& extent) {
-  return {.segment = extent.segment, .from = extent.from, .to = extent.to};
+  const bool open = extent.to == wire::LogExtent::kOpen;
+  return {
+      .segment = extent.segment, .from = number(extent.from), .to = open ? wire::LogExtent::kOpen : number(extent.to)};
 }
 
 wire::LogExtent to_extent(const engine::LogPlace& place) {
@@ -75,21 +119,32 @@ workflow::FailureClass to_failure(const wire::Outcome& outcome) {
   return {.kind = FailureKind::worker_lost};  // the wire lets no other value through
 }
 
+engine::AttemptStarted to_started(WorkerId worker, const wire::Started& started) {
+  return {.worker = worker, .attempt = started.attempt, .at = time(started.at), .log = to_place(started.log)};
+}
+
 engine::AttemptEnded to_ended(WorkerId worker, AttemptId attempt, wire::Outcome outcome) {
+  if (!are_possible(outcome.outputs)) {
+    outcome.outputs.clear();
+    if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0) {
+      outcome.cause = wire::ExitCause::missing_output;
+      outcome.message = "the worker reported outputs that no task can write";
+    }
+  }
   engine::AttemptEnded ended;
   ended.worker = worker;
   ended.attempt = attempt;
   ended.failure = to_failure(outcome);
   if (outcome.cause == wire::ExitCause::exited) ended.exit_code = outcome.detail;
   if (outcome.cause == wire::ExitCause::missing_output) ended.exit_code = 0;
-  ended.message = std::move(outcome.message);
+  ended.message = text(std::move(outcome.message));
   ended.outputs = std::move(outcome.outputs);
-  if (outcome.started_at != TimePoint{}) ended.started_at = outcome.started_at;
-  ended.ended_at = outcome.ended_at;
+  if (outcome.started_at != TimePoint{}) ended.started_at = time(outcome.started_at);
+  ended.ended_at = time(outcome.ended_at);
   ended.log = to_place(outcome.log);
-  ended.user_us = outcome.user_us;
-  ended.system_us = outcome.system_us;
-  ended.max_rss_bytes = outcome.max_rss_bytes;
+  ended.user_us = number(outcome.user_us);
+  ended.system_us = number(outcome.system_us);
+  ended.max_rss_bytes = number(outcome.max_rss_bytes);
   return ended;
 }
 
@@ -113,8 +168,8 @@ std::vector<engine::Event> welcome_events(WorkerId worker, const std::string& na
   events.emplace_back(std::move(up));
   for (wire::InventoryEntry& entry : welcome.inventory) {
     if (entry.phase == wire::AttemptPhase::running) {
-      events.emplace_back(engine::AttemptStarted{
-          .worker = worker, .attempt = entry.attempt, .at = entry.started_at, .log = to_place(entry.log)});
+      events.emplace_back(
+          to_started(worker, {.attempt = entry.attempt, .at = entry.started_at, .pid = 0, .log = entry.log}));
     } else if (entry.phase == wire::AttemptPhase::exited) {
       events.emplace_back(to_ended(worker, entry.attempt, std::move(entry.outcome)));
     }

@@ -9,6 +9,9 @@
 
 namespace baton::executor {
 
+inline constexpr std::size_t kMessageBytes = 4u << 10;  // what a worker says for people of one attempt
+inline constexpr std::size_t kWorkerResources = 256;    // kinds of resources of one worker
+
 workflow::Resources to_resources(const wire::Capacity& capacity);
 wire::Capacity to_capacity(const workflow::Resources& resources);
 engine::LogPlace to_place(const wire::LogExtent& extent);
@@ -17,8 +20,13 @@ wire::LogExtent to_extent(const engine::LogPlace& place);
 wire::Launch to_wire(engine::Launch launch);
 wire::Kill to_wire(const engine::Kill& kill);
 
+// A worker is not trusted: whatever it says, what comes out of these fits the database and is safe to reckon with.
+// Times lie between 1970 and 9999, numbers fit 64 bits with a sign, texts are UTF-8 and not long.
+engine::AttemptStarted to_started(WorkerId worker, const wire::Started& started);
+
 // An outcome's class; none for `exited` with code 0.
 workflow::FailureClass to_failure(const wire::Outcome& outcome);
+// A success with outputs that no task can have written is a failure.
 engine::AttemptEnded to_ended(WorkerId worker, AttemptId attempt, wire::Outcome outcome);
 
 // WorkerUp, then a start or an end for each inventory entry that has one.
