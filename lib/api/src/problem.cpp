@@ -63,6 +63,7 @@ Diagnostic diagnostic_from(const nlohmann::json& json) {
 }
 
 struct TooDeep {};
+struct TooMany {};
 
 }  // namespace
 
@@ -101,19 +102,23 @@ std::string dump(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth) try {
-  const auto check_depth = [max_depth](int depth, nlohmann::json::parse_event_t event, nlohmann::json&) {
+Result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth, std::size_t max_values) try {
+  std::size_t values = 0;
+  const auto within_limits = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json&) {
     using enum nlohmann::json::parse_event_t;
+    if ((event == object_start || event == array_start || event == value) && ++values > max_values) throw TooMany();
     // A container's own depth counts from 0 and is reported before it is entered.
     if ((event == object_start || event == array_start) && static_cast<std::size_t>(depth) >= max_depth)
       throw TooDeep();
     return true;
   };
-  return nlohmann::json::parse(text, check_depth);
+  return nlohmann::json::parse(text, within_limits);
 } catch (const nlohmann::json::exception& error) {
   return fail(ErrorCode::invalid_argument, "not valid JSON: {}", error.what());
 } catch (const TooDeep&) {
   return fail(ErrorCode::invalid_argument, "JSON nested deeper than {}", max_depth);
+} catch (const TooMany&) {
+  return fail(ErrorCode::invalid_argument, "JSON of more than {} values", max_values);
 }
 
 }  // namespace baton::api

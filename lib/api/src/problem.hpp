@@ -3,6 +3,7 @@
 #include <baton/api/backend.hpp>
 #include <nlohmann/json.hpp>
 
+#include <limits>
 #include <string_view>
 
 namespace baton::api {
@@ -19,7 +20,8 @@ Problem problem_from_json(const nlohmann::json& json, unsigned status);
 // Text for the wire: bytes that are not UTF-8 are replaced, never thrown at.
 std::string dump(const nlohmann::json& json);
 
-// A JSON text nested no deeper than `max_depth`. Everything else is invalid_argument.
-Result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth);
+// A JSON text nested no deeper than `max_depth`, of at most `max_values` values. Everything else is invalid_argument.
+Result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth,
+                                  std::size_t max_values = std::numeric_limits<std::size_t>::max());
 
 }  // namespace baton::api

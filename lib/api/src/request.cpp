@@ -70,7 +70,7 @@ Result<> QueryFields::finish() {
 
 BodyFields::BodyFields(std::string_view body) {
   if (body.empty()) return;
-  auto json = parse_json(body, limits::kJsonDepth);
+  auto json = parse_json(body, limits::kJsonDepth, limits::kJsonValues);
   if (!json) {
     complain(fmt::format("the request's body is {}", json.error().message));
   } else if (!json->is_object()) {

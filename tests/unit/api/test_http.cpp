@@ -134,6 +134,18 @@ TEST_CASE("JSON is read down to its limit of depth and no deeper") {
   CHECK(submit(server, std::string(1'000'000, '[')) == 400);
 }
 
+TEST_CASE("JSON is read up to its limit of values and no further") {
+  RunningServer server;
+  const auto listed = [](std::size_t values) {  // seven that are no elements of the list
+    std::string list;
+    for (std::size_t i = 7; i < values; ++i) list += i == 7 ? "0" : ",0";
+    return R"({"entry":"a","files":{"a":"x"},"working_dir":"/","params":{"p":[)" + list + "]}}";
+  };
+  CHECK(submit(server, listed(limits::kJsonValues - 1)) == 201);
+  CHECK(submit(server, listed(limits::kJsonValues)) == 201);
+  CHECK(submit(server, listed(limits::kJsonValues + 1)) == 400);
+}
+
 TEST_CASE("a body of the limit is read, a bigger one is refused") {
   RunningServer server;
   std::string body = kSubmit;

@@ -32,6 +32,7 @@ inline constexpr std::size_t kHttpBodyBytes = 32u << 20;
 inline constexpr std::size_t kHttpHeaderBytes = 16u << 10;
 inline constexpr std::size_t kHttpConnections = 1'024;
 inline constexpr std::size_t kJsonDepth = 64;
+inline constexpr std::size_t kJsonValues = 1'000'000;  // an empty list takes 3 bytes in a body and about 60 in memory
 inline constexpr std::size_t kPageSize = 1'000;
 inline constexpr std::size_t kStreamBacklogBytes = 4u << 20;  // a slower reader is cut off and can resume
 
