@@ -13,6 +13,7 @@ constexpr auto kLeast = TimePoint::min();
 constexpr auto kMost = TimePoint::max();
 constexpr std::size_t kMessages = 4u << 10;  // kMessageBytes and kWorkerResources of translate.hpp
 constexpr std::size_t kResources = 256;
+constexpr std::size_t kPiece = 32u << 10;
 constexpr auto kMostNumber = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 TEST_CASE("times and numbers that a worker makes up fit the database") {
@@ -52,6 +53,26 @@ TEST_CASE("a worker's capacity is one that can be reckoned with") {
   CHECK(capacity.memory_bytes == 0);
   CHECK(capacity.custom_milli.size() == kResources);
   CHECK_FALSE(capacity.custom_milli.contains("not a name"));
+}
+
+TEST_CASE("a success with outputs that no task can write is a failure") {
+  WorkerFixture fixture;
+  fixture.connect();
+  const auto& [name, value] = GENERATE(table<std::string, std::string>(
+      {{"../x", "1"}, {"not_text", "\xff"}, {"too_long", std::string(limits::kOutputFileBytes, 'a')}}));
+  CAPTURE(name);
+  wire::Outcome end = outcome(wire::ExitCause::exited);
+  end.outputs = {{name, value}};
+  std::string bytes;
+  wire::append_frame(bytes, wire::ToDaemon(wire::Exited{.attempt = AttemptId(1), .outcome = end}));
+  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {  // more than a socket holds would wait for its reader
+    fixture.worker.session().say_bytes(bytes.substr(at, kPiece));
+    fixture.io.poll();
+  }
+  fixture.until([&] { return !fixture.got<engine::AttemptEnded>().empty(); });
+  const auto ended = fixture.got<engine::AttemptEnded>().at(0);
+  CHECK(ended.failure.kind == workflow::FailureKind::missing_output);
+  CHECK(ended.outputs.empty());
 }
 
 TEST_CASE("what a worker says for people is bounded text") {
