@@ -65,7 +65,8 @@ class Expression {
   static std::optional<Expression> compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                            std::vector<Diagnostic>& diagnostics);
   [[nodiscard]] Result<Value> evaluate(const EvalContext& context) const;
-  [[nodiscard]] Type type() const;  // `any` if not known before evaluation
+  // `any` if not known before evaluation. Where it is a string, the value may be null: an output that was not written.
+  [[nodiscard]] Type type() const;
   [[nodiscard]] const std::string& text() const;
   [[nodiscard]] bool uses_status_function() const;  // success() failure() always() cancelled()
   [[nodiscard]] bool uses_needs() const;            // depends on upstream tasks
