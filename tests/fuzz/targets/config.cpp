@@ -19,7 +19,7 @@ void config(std::string_view input) {
     for (const auto& [name, amount] : worker.custom_milli) holds(amount >= 0, "a resource is not negative");
   }
   holds(!names.empty(), "there is a worker");
-  for (const auto& [name, slots] : result.config->pools) holds(slots > 0, "a pool has slots");
+  for (const auto& [name, slots] : result.config->pools) holds(slots >= 0, "a pool has no fewer slots than none");
 }
 
 }  // namespace baton::fuzz
