@@ -1,5 +1,6 @@
 #include "daemon.hpp"
 
+#include <baton/engine/snapshot_check.hpp>
 #include <baton/wire/frame.hpp>
 
 #include <algorithm>
@@ -233,6 +234,7 @@ Daemon::Daemon(Site& site) : site_(site), store_(std::make_unique<SqliteStore>(*
   events.emplace_back(engine::PoolsChanged{});
   for (engine::RunSnapshot& run : recovered->runs) {
     auto workflow = site.workflows.at(run.created.workflow);
+    if (auto fits = engine::check_snapshot(run, *workflow); !fits) throw Violation{"P9 recovery", fits.error().message};
     events.emplace_back(engine::RunRestored{.snapshot = std::move(run), .workflow = std::move(workflow)});
   }
   scheduler_->enqueue(std::move(events));
@@ -295,6 +297,9 @@ void Daemon::retry(RunKey run) {
     std::vector<engine::Event> before;
     if (!scheduler_->engine().is_active(run)) {
       auto workflow = site_.workflows.at(snapshot->created.workflow);
+      if (auto fits = engine::check_snapshot(*snapshot, *workflow); !fits) {
+        throw Violation{"P9 retry", fits.error().message};
+      }
       before.emplace_back(engine::RunRestored{.snapshot = std::move(*snapshot), .workflow = std::move(workflow)});
     }
     scheduler_->request(std::move(event), [](const service::RequestAnswer&) {}, std::move(before));

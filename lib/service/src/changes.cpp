@@ -1,5 +1,7 @@
 #include "backend_parts.hpp"
 
+#include <baton/engine/snapshot_check.hpp>
+
 #include <fmt/format.h>
 #include <algorithm>
 
@@ -156,6 +158,9 @@ void Changes::apply_retry(const std::shared_ptr<Retry>& retry) {
   }
   std::vector<engine::Event> before;
   if (!ports_.scheduler->engine().is_active(retry->run)) {
+    if (Result<> fits = engine::check_snapshot(retry->snapshot, *retry->workflow); !fits) {
+      return finish_retry(retry, problem(fits.error()));
+    }
     ports_.feed->add_child(retry->snapshot.created.id, retry->snapshot.created.parent_id);
     before.emplace_back(engine::RunRestored{.snapshot = std::move(retry->snapshot), .workflow = retry->workflow});
   }

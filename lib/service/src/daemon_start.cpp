@@ -1,6 +1,7 @@
 // How the daemon comes up: nothing is served and no worker is called before everything that was is remembered.
 #include "daemon_parts.hpp"
 
+#include <baton/engine/snapshot_check.hpp>
 #include <baton/executor/worker_executor.hpp>
 #include <baton/service/log.hpp>
 
@@ -163,6 +164,9 @@ void Daemon::restore_next() {
 
 void Daemon::on_restored(Result<std::shared_ptr<const workflow::WorkflowSpec>> workflow) {
   engine::RunSnapshot& snapshot = recovered_.runs[next_restored_++];
+  if (workflow) {
+    if (Result<> fits = engine::check_snapshot(snapshot, **workflow); !fits) workflow = std::unexpected(fits.error());
+  }
   if (!workflow) {
     left_out_.insert(snapshot.created.run);
     spdlog::error("run {} is left alone: {}", snapshot.created.id, workflow.error().message);

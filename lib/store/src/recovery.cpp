@@ -120,6 +120,12 @@ class ActiveRuns {
     for (const auto& [key, run] : runs_) {
       const auto& parent = run.created.parent;
       if (parent && !has_instance(*parent)) bad_.emplace(key, "the task that started it does not exist");
+      for (const auto& instance : run.instances) {
+        const auto child = is_waiting_for_child(instance) ? runs_.find(instance.child) : runs_.end();
+        if (child != runs_.end() && child->second.created.parent != instance.key) {
+          bad_.emplace(key, fmt::format("it waits for run {}, which another started", ids_.at(child->first)));
+        }
+      }
     }
     for (bool changed = true; changed;) {
       changed = false;

@@ -1,5 +1,7 @@
 #include "scenario.hpp"
 
+#include <baton/engine/snapshot_check.hpp>
+
 #include <algorithm>
 
 #include "catch.hpp"
@@ -100,10 +102,18 @@ void Scenario::advance(Duration by) {
   apply({});
 }
 
+// What the engine itself has written is always good enough to go on from.
+RunRestored Scenario::restored(RunKey run) const {
+  RunRestored event{store_.snapshot(run), by_run_.at(run)};
+  const auto fits = check_snapshot(event.snapshot, *event.workflow);
+  if (!fits) FAIL(fits.error().message);
+  return event;
+}
+
 void Scenario::restart() {
   engine_ = std::make_unique<Engine>(store_.counters());
   std::vector<Event> events{PoolsChanged{pools_}};
-  for (const RunKey run : store_.unfinished()) events.push_back(RunRestored{store_.snapshot(run), by_run_.at(run)});
+  for (const RunKey run : store_.unfinished()) events.push_back(restored(run));
   apply(std::move(events));
   for (const auto& [name, options] : workers_) worker_back(name);
 }
@@ -148,7 +158,7 @@ Result<std::vector<std::string>> Scenario::retry(std::string from, bool dry_run,
   if (!params.is_null()) event.params = std::move(params);
   const std::uint64_t token = event.token;
   std::vector<Event> events;
-  if (!engine_->is_active(key)) events.push_back(RunRestored{store_.snapshot(key), by_run_.at(key)});
+  if (!engine_->is_active(key)) events.push_back(restored(key));
   events.push_back(std::move(event));
   apply(std::move(events));
   const auto& result = replies_.at(token).result;

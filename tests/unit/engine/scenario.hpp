@@ -85,6 +85,7 @@ class Scenario {
     InstanceKey key;
     bool started = false;
   };
+  RunRestored restored(RunKey run) const;
   InstanceKey find(const std::string& name, RunKey run) const;
   Placed& placed(const std::string& name, RunKey run);
   RunKey or_last(RunKey run) const { return run.value() == 0 ? last_run_ : run; }
