@@ -179,6 +179,17 @@ Result<std::string> find_batond() {
   return fail(ErrorCode::unavailable, "no daemon answers, and the program batond is neither beside baton nor on PATH");
 }
 
+Error become_batond(const Locations& locations, std::vector<std::string> arguments) {
+  Result<std::string> program = find_batond();
+  if (!program) return program.error();
+  arguments.insert(arguments.begin(), {*program, "--state-dir", locations.state_dir});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv(argv[0], argv.data());
+  return fail_errno(errno, *program).error();
+}
+
 std::string daemon_log_path(const Locations& locations) { return locations.state_dir + "/batond.log"; }
 
 Result<bool> start_daemon(const Locations& locations) {

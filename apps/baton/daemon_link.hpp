@@ -4,6 +4,7 @@
 #include <baton/base/result.hpp>
 
 #include <string>
+#include <vector>
 
 namespace baton::cli {
 
@@ -13,6 +14,9 @@ Result<bool> someone_listens(const std::string& socket);
 
 // The program `batond`: beside this one, else on PATH.
 Result<std::string> find_batond();
+
+// Becomes batond, which does one thing to the state and ends; returns only what kept it from that.
+Error become_batond(const Locations& locations, std::vector<std::string> arguments);
 
 // batond's log when the CLI started it.
 std::string daemon_log_path(const Locations& locations);

@@ -172,6 +172,22 @@ Action declare_daemon_start(Arguments&) { return start; }
 Action declare_daemon_stop(Arguments&) { return stop; }
 Action declare_daemon_status(Arguments&) { return status; }
 
+Action declare_daemon_backup(Arguments& arguments) {
+  auto file = std::make_shared<std::string>();
+  arguments.operand("FILE", *file, Operand::file, "The copy; must not exist yet");
+  return [file](Session& session) -> Outcome {
+    if (!session.found_locations) return refuse(session.found_locations.error());
+    return refuse(become_batond(session.locations(), {"--backup=" + *file}));
+  };
+}
+
+Action declare_daemon_adopt(Arguments&) {
+  return [](Session& session) -> Outcome {
+    if (!session.found_locations) return refuse(session.found_locations.error());
+    return refuse(become_batond(session.locations(), {"--adopt"}));
+  };
+}
+
 Action declare_daemon_logs(Arguments& arguments) {
   auto options = std::make_shared<LogOptions>();
   arguments.flag("-f,--follow", options->follow, "Go on with what is added");

@@ -159,6 +159,16 @@ Outcome examine(Session& session) {
 
 }  // namespace
 
-Action declare_doctor(Arguments&) { return examine; }
+Action declare_doctor(Arguments& arguments) {
+  auto fsck = std::make_shared<bool>(false);
+  arguments.flag("--fsck", *fsck, "Check the database and the workers' files; no daemon may run");
+  return [fsck](Session& session) -> Outcome {
+    if (!*fsck) return examine(session);
+    if (!session.found_locations) return refuse(session.found_locations.error());
+    std::vector<std::string> check{"--check"};
+    if (session.json()) check.emplace_back("--json");
+    return refuse(become_batond(session.locations(), std::move(check)));
+  };
+}
 
 }  // namespace baton::cli

@@ -5,10 +5,13 @@
 namespace baton::cli {
 namespace {
 
-constexpr std::array<Verb, 4> kDaemonVerbs{{
+constexpr std::array<Verb, 6> kDaemonVerbs{{
     {"start", "Start the daemon, if none answers", "baton daemon start", declare_daemon_start},
     {"stop", "Stop the daemon; tasks go on", "baton daemon stop", declare_daemon_stop},
     {"status", "Show whether the daemon runs, and where", "baton daemon status -o json", declare_daemon_status},
+    {"backup", "Copy the state to a new file, also while the daemon runs", "baton daemon backup baton-monday.db",
+     declare_daemon_backup},
+    {"adopt", "Go on from a backup that was put in the database's place", "baton daemon adopt", declare_daemon_adopt},
     {"logs", "Show the log of a daemon that the CLI started", "baton daemon logs -f", declare_daemon_logs},
 }};
 

@@ -13,6 +13,8 @@ std::span<const Verb> verbs();
 Action declare_approve(Arguments& arguments);
 Action declare_cancel(Arguments& arguments);
 Action declare_completion(Arguments& arguments);
+Action declare_daemon_adopt(Arguments& arguments);
+Action declare_daemon_backup(Arguments& arguments);
 Action declare_daemon_logs(Arguments& arguments);
 Action declare_daemon_start(Arguments& arguments);
 Action declare_daemon_status(Arguments& arguments);

@@ -1,6 +1,7 @@
 // batond: the daemon. Everything it does is in lib/service; this reads the command line.
 #include <baton/base/locations.hpp>
 #include <baton/service/daemon.hpp>
+#include <baton/service/upkeep.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -56,6 +57,19 @@ int run(int argc, char** argv) {
                                    ->option_text("FORMAT");
   bool foreground = false;
   app.add_flag("--foreground", foreground, "Stay in the foreground (the daemon never does anything else)");
+  bool check = false;
+  bool json = false;
+  bool adopt = false;
+  std::string backup;
+  CLI::Option* check_option = app.add_flag("--check", check, "Check the state and end; no daemon may run");
+  app.add_flag("--json", json, "With --check: findings as a JSON array of texts")->needs(check_option);
+  CLI::Option* adopt_option =
+      app.add_flag("--adopt", adopt, "Make a backup that was put in the database's place the state, and end");
+  CLI::Option* backup_option =
+      app.add_option("--backup", backup, "Copy the database to a new file and end; a daemon may run")
+          ->option_text("FILE");
+  check_option->excludes(adopt_option)->excludes(backup_option);
+  adopt_option->excludes(backup_option);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -70,6 +84,9 @@ int run(int argc, char** argv) {
       baton::locate(environment, ::geteuid(), std::filesystem::current_path().string(), overrides);
   if (!locations) return fail_start(options.ready_fd, locations.error().message);
   options.locations = std::move(*locations);
+  if (check) return baton::service::check_state(options.locations, json);
+  if (adopt) return baton::service::adopt_state(options.locations);
+  if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
   // The folder it was started in may be unmounted or removed.
   if (::chdir("/") != 0) return fail_start(options.ready_fd, "cannot change to /");
   return baton::service::run_daemon(std::move(options));

@@ -4,6 +4,7 @@
 
 #include <baton/service/log.hpp>
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
@@ -17,6 +18,9 @@ namespace {
 
 // For answers that are on their way when the daemon ends.
 constexpr auto kLinger = std::chrono::milliseconds(50);
+
+// A daemon that others can pass by must not serve for long.
+constexpr auto kLockCheck = std::chrono::seconds(1);
 
 constexpr int kExitError = 1;
 constexpr int kExitDenied = 6;
@@ -75,6 +79,18 @@ void Daemon::watch_signals() {
   reload_signal_.add(SIGHUP);
   reload_signal_.async_wait([this](const boost::system::error_code& cancelled, int) {
     if (!cancelled) reload();
+  });
+}
+
+void Daemon::watch_lock() {
+  lock_timer_.expires_after(kLockCheck);
+  lock_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled || stopping_) return;
+    if (state_dir_->is_ours()) return watch_lock();
+    const std::string why =
+        fmt::format("the lock of {} was removed or replaced: another daemon may have taken over", state_dir_->path());
+    spdlog::critical("{}; ending, tasks go on", why);
+    stop_with({ErrorCode::conflict, why});
   });
 }
 

@@ -41,6 +41,7 @@ class Daemon {
   BackendPorts backend_ports();
   void on_space(store::Space space);
   void watch_signals();
+  void watch_lock();
   void reload();
   void wake_at(std::optional<TimePoint> time);
   std::shared_ptr<void> after(Duration pause, std::function<void()> then);
@@ -70,6 +71,7 @@ class Daemon {
   boost::asio::signal_set reload_signal_{io_};
   boost::asio::system_timer wake_timer_{io_};
   boost::asio::steady_timer linger_timer_{io_};
+  boost::asio::steady_timer lock_timer_{io_};
   std::optional<TimePoint> wake_time_;
 
   // While starting: runs come back one by one.

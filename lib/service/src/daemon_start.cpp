@@ -73,7 +73,8 @@ Result<> Daemon::open_state() {
   Result<std::unique_ptr<store::Store>> opened =
       store::Store::open({.path = state_dir_->database(),
                           .post = [this](std::function<void()> completion) { post(std::move(completion)); },
-                          .on_space = [this](store::Space space) { on_space(space); }});
+                          .on_space = [this](store::Space space) { on_space(space); },
+                          .seen_incarnation = state_dir_->seen_incarnation()});
   if (!opened) return std::unexpected(opened.error());
   store_ = std::move(*opened);
   Result<store::Recovered> recovered = store_->recover();
@@ -192,6 +193,7 @@ void Daemon::serve() {
     if (!server) return stop_with(std::move(server.error()));
     server_ = std::move(*server);
     executor_->start();
+    watch_lock();
     spdlog::info("batond {} serves {} (state {}, start {}, {} runs under way)", BATON_VERSION,
                  options_.locations.socket, state_dir_->path(), recovered_.incarnation, runs);
     report_.ready();

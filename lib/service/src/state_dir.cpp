@@ -9,13 +9,18 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace baton::service {
 namespace {
+
+// Beyond any start that was ever counted to; a file that says more is damaged, which is its worker's trouble alone.
+constexpr std::uint64_t kPlausibleStart = std::uint64_t{1} << 53;
 
 // Not in linux/magic.h; from the kernel's fs/ sources.
 constexpr std::int64_t kCifsMagic = 0xFF534D42;
@@ -160,6 +165,26 @@ StateDir::~StateDir() {
 Result<> StateDir::make_worker_dir(const std::string& worker) const {
   if (Result<> parent = make_folder(path_ + "/workers"); !parent) return parent;
   return make_folder(worker_dir(worker));
+}
+
+std::uint64_t StateDir::seen_incarnation() const {
+  std::uint64_t highest = 0;
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(path_ + "/workers", error)) {
+    // "ID INCARNATION"; the worker itself complains about one that makes no sense.
+    std::ifstream file(folder.path() / "daemon");
+    std::string id;
+    std::uint64_t seen = 0;
+    if (file >> id >> seen && seen < kPlausibleStart) highest = std::max(highest, seen);
+  }
+  return highest;
+}
+
+bool StateDir::is_ours() const {
+  struct stat held{};
+  struct stat named{};
+  return ::fstat(lock_fd_, &held) == 0 && ::stat((path_ + "/batond.lock").c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 }  // namespace baton::service

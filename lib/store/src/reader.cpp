@@ -14,16 +14,6 @@
 namespace baton::store {
 namespace {
 
-Result<> sync_path(const std::string& path, int flags) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path));
-  const bool synced = ::fsync(fd) == 0;
-  const int error = errno;
-  ::close(fd);
-  if (!synced) return fail_errno(error, fmt::format("cannot write {}", path));
-  return {};
-}
-
 void remove_files(const std::string& path) {
   std::error_code ignored;
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(path + suffix, ignored);
@@ -42,6 +32,35 @@ void copy_pages(const Connection& from, const std::string& path) {
 }
 
 }  // namespace
+
+Result<> sync_path(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
+  if (fd < 0) return fail_errno(errno, fmt::format("cannot open {}", path));
+  const bool synced = ::fsync(fd) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (!synced) return fail_errno(error, fmt::format("cannot write {}", path));
+  return {};
+}
+
+Result<> copy_database(const Connection& from, const std::string& path) {
+  // Never over a file that is there already.
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0 && errno == EEXIST) return fail(ErrorCode::conflict, "{} exists already", path);
+  if (fd < 0) return fail_errno(errno, fmt::format("cannot create {}", path));
+  ::close(fd);
+  Result<> result;
+  try {
+    copy_pages(from, path);
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    result = sync_path(path, O_RDONLY);
+    if (result) result = sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  } catch (const SqlError& error) {
+    result = std::unexpected(error.error());
+  }
+  if (!result) remove_files(path);
+  return result;
+}
 
 Reader::Reader(const std::string& path) : connection_(std::make_unique<Connection>(path, Access::read_only)) {
   connection_->set_busy_timeout(10'000);
@@ -70,26 +89,7 @@ void Reader::ask(std::function<void(Queries&)> question) {
 }
 
 void Reader::backup(std::string path, std::function<void(Result<>)> done) {
-  enqueue([this, path = std::move(path), done = std::move(done)] { done(copy_to(path)); });
-}
-
-Result<> Reader::copy_to(const std::string& path) {
-  // Never over a file that is there already.
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0 && errno == EEXIST) return fail(ErrorCode::conflict, "{} exists already", path);
-  if (fd < 0) return fail_errno(errno, fmt::format("cannot create {}", path));
-  ::close(fd);
-  Result<> result;
-  try {
-    copy_pages(*connection_, path);
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    result = sync_path(path, O_RDONLY);
-    if (result) result = sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
-  } catch (const SqlError& error) {
-    result = std::unexpected(error.error());
-  }
-  if (!result) remove_files(path);
-  return result;
+  enqueue([this, path = std::move(path), done = std::move(done)] { done(copy_database(*connection_, path)); });
 }
 
 void Reader::enqueue(std::function<void()> work) {

@@ -14,6 +14,10 @@
 
 namespace baton::store {
 
+// A copy of one moment in a new file (0600), synced; nothing of it is left after an error. conflict: it exists already.
+Result<> copy_database(const Connection& from, const std::string& path);
+Result<> sync_path(const std::string& path, int flags);
+
 class Reader {
  public:
   explicit Reader(const std::string& path);  // throws SqlError
@@ -27,7 +31,6 @@ class Reader {
  private:
   void enqueue(std::function<void()> work);
   void loop();
-  Result<> copy_to(const std::string& path);
 
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Queries> queries_;

@@ -11,9 +11,6 @@
 namespace baton::store {
 namespace {
 
-// Beyond any number that was ever counted to; a larger or negative one was not written by Baton.
-constexpr std::int64_t kPlausible = std::int64_t{1} << 53;
-
 // A counter out of the meta row, or what the rows say if that is more or the counter makes no sense.
 std::int64_t counter(std::int64_t stored, std::int64_t highest) {
   if (stored < 0 || stored > kPlausible) stored = 0;
@@ -26,7 +23,7 @@ struct Meta {
   std::int64_t incarnation = 0, last_run = 0, last_attempt = 0, last_event = 0;
 };
 
-Meta read_meta(Connection& connection, std::vector<Recovered::Quarantined>& quarantined) {
+Meta read_meta(Connection& connection, std::uint64_t seen, std::vector<Recovered::Quarantined>& quarantined) {
   Meta meta;
   {
     Statement select(connection, "SELECT state_id, incarnation, last_run, last_attempt, last_event FROM meta LIMIT 1");
@@ -38,11 +35,30 @@ Meta read_meta(Connection& connection, std::vector<Recovered::Quarantined>& quar
     meta.state_id = make_state_id();
   }
   // Workers refuse a lower one than they have seen, so a lost one goes on far above every real one.
-  if (meta.incarnation < 0 || meta.incarnation >= kPlausible) meta.incarnation = std::int64_t{1} << 40;
+  if (meta.incarnation < 0 || meta.incarnation >= kPlausible) {
+    meta.incarnation = std::max(std::int64_t{1} << 40, static_cast<std::int64_t>(seen));
+  }
   meta.last_run = counter(meta.last_run, connection.integer("SELECT max(key) FROM runs"));
   meta.last_attempt = counter(meta.last_attempt, connection.integer("SELECT max(id) FROM attempts"));
   meta.last_event = counter(meta.last_event, connection.integer("SELECT max(seq) FROM events"));
   return meta;
+}
+
+// A state that went back in time must not go on by itself: its numbers were given out before.
+void refuse_copy(const Connection& connection, std::int64_t incarnation, std::uint64_t seen) {
+  if (incarnation == kCopyMark) {
+    raise(
+        ErrorCode::denied,
+        "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
+        connection.path());
+  }
+  if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen) {
+    raise(
+        ErrorCode::denied,
+        "the database {} is older than its workers: it was started {} times, they have seen start {}. Was a backup put "
+        "back? `baton daemon adopt` goes on from it (what was started since then is lost to it)",
+        connection.path(), incarnation, seen);
+  }
 }
 
 void write_meta(Connection& connection, const Meta& meta) {
@@ -166,10 +182,11 @@ class ActiveRuns {
 
 }  // namespace
 
-Recovered recover_state(Connection& connection) {
+Recovered recover_state(Connection& connection, std::uint64_t seen) {
   Recovered recovered;
   Transaction transaction(connection);
-  Meta meta = read_meta(connection, recovered.quarantined);
+  refuse_copy(connection, connection.integer("SELECT incarnation FROM meta LIMIT 1"), seen);
+  Meta meta = read_meta(connection, seen, recovered.quarantined);
   ++meta.incarnation;
   write_meta(connection, meta);
   {

@@ -6,8 +6,14 @@
 
 namespace baton::store {
 
+// Beyond any number that was ever counted to; a larger or negative one was not written by Baton.
+inline constexpr std::int64_t kPlausible = std::int64_t{1} << 53;
+
+// The incarnation of a copy made by backup_database(): a state that nobody may go on from before it is adopted.
+inline constexpr std::int64_t kCopyMark = -0x436f7079;
+
 // Reads the runs that have not ended, sets apart those that make no sense, and commits a new incarnation. Throws
-// SqlError.
-Recovered recover_state(Connection& connection);
+// SqlError; denied: it is a copy, or older than what a worker has `seen`.
+Recovered recover_state(Connection& connection, std::uint64_t seen = 0);
 
 }  // namespace baton::store

@@ -17,6 +17,7 @@ class SqliteStore : public Store {
  public:
   SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
       : post_(options.post),
+        seen_(options.seen_incarnation),
         writer_(std::move(connection), options.post, options.on_space),
         reader_(std::make_unique<Reader>(options.path)) {}
 
@@ -58,14 +59,15 @@ class SqliteStore : public Store {
   // A start must be possible on a full disk, or nobody would hear how runs end.
   Recovered recover_with_reserve() {
     try {
-      return recover_state(writer_.connection());
+      return recover_state(writer_.connection(), seen_);
     } catch (const SqlError& error) {
       if (error.error().code != ErrorCode::disk_full || !writer_.reserve().give_back(0)) throw;
     }
-    return recover_state(writer_.connection());
+    return recover_state(writer_.connection(), seen_);
   }
 
   Post post_;
+  std::uint64_t seen_;
   Writer writer_;
   std::unique_ptr<Reader> reader_;
   bool recovered_ = false;

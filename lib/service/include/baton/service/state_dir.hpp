@@ -40,6 +40,10 @@ class StateDir {
   [[nodiscard]] std::string boot_file(const std::string& worker) const { return worker_dir(worker) + "/boot-id"; }
   // Makes it with 0700.
   [[nodiscard]] Result<> make_worker_dir(const std::string& worker) const;
+  // The highest start of a daemon that one of this host's workers has seen; 0: none.
+  [[nodiscard]] std::uint64_t seen_incarnation() const;
+  // Whether the lock is still the one that others would have to take: its file may have been removed or replaced.
+  [[nodiscard]] bool is_ours() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:

@@ -27,6 +27,8 @@ struct OpenOptions {
   std::string path;  // of the database file; its folder exists
   Post post;
   std::function<void(Space)> on_space = nullptr;  // posted whenever it changes; it is `enough` at first
+  // The highest start that a worker has seen. A database behind it is an older copy, and recover() refuses it (denied).
+  std::uint64_t seen_incarnation = 0;
 };
 
 // One transaction. The bundle, if any, is written before the records.
@@ -92,5 +94,18 @@ class Store {
 
 // Integrity and sense of a database file that no daemon has open: one line per finding; empty: all is well.
 Result<std::vector<std::string>> check_database(const std::string& path);
+
+// A consistent copy, also while a daemon runs: one file, 0600, synced, that was not there before. The copy says that it
+// is one: no daemon goes on from it before adopt_database(). conflict: `to` exists already.
+Result<> backup_database(const std::string& path, const std::string& to);
+
+// Makes an older copy, put in its place, the state again. Its counters go on beyond whatever was given out since the
+// copy was made, by the time of day and what the workers have `seen`: starts, run keys, attempt ids, the number of
+// every instance's next attempt. An attempt that was about to start gets a new id; one that had started keeps its id
+// and goes on if its worker knows it. No daemon may have the database open.
+struct Adopted {
+  std::uint64_t runs = 0, active_runs = 0;
+};
+Result<Adopted> adopt_database(const std::string& path, TimePoint now, std::uint64_t seen);
 
 }  // namespace baton::store
