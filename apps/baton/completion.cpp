@@ -25,6 +25,7 @@ void walk(const CommandTree& tree, const std::string& path,
 
 std::vector<std::string> names_of(const std::vector<CommandTree>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CommandTree& command : commands) names.push_back(command.name);
   return names;
 }

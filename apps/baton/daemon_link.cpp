@@ -79,6 +79,7 @@ Result<void> make_state_dir(const std::string& path) {
 // daemon(7): fork, a new session, fork again, so that it has no terminal and is nobody's child but init's.
 Result<void> spawn_detached(std::vector<std::string> arguments, int log_fd, int null_fd, int ready_fd) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const pid_t child = ::fork();
@@ -173,7 +174,7 @@ Result<std::string> find_batond() {
   while (!rest.empty()) {
     const std::string_view folder = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
-    const std::string candidate = fmt::format("{}/batond", folder);
+    std::string candidate = fmt::format("{}/batond", folder);
     if (folder.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return fail(ErrorCode::unavailable, "no daemon answers, and the program batond is neither beside baton nor on PATH");
@@ -184,6 +185,7 @@ Error become_batond(const Locations& locations, std::vector<std::string> argumen
   if (!program) return program.error();
   arguments.insert(arguments.begin(), {*program, "--state-dir", locations.state_dir});
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   ::execv(argv[0], argv.data());

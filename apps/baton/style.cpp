@@ -116,6 +116,7 @@ void Table::add(std::vector<Cell> row) {
 
 std::string Table::render(bool colour) const {
   std::vector<std::size_t> widths;
+  widths.reserve(header_.size());
   for (const std::string& title : header_) widths.push_back(columns_of(title));
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i].text));

@@ -24,7 +24,8 @@ std::optional<std::string> environment(const char* name) {
 // Where a start is reported even if it fails before there is a daemon.
 int fail_start(int ready_fd, const std::string& message) {
   const std::string line = fmt::format("error: {}\n", message);
-  if (ready_fd >= 0 && ::write(ready_fd, line.data(), line.size()) < 0) ready_fd = -1;
+  if (ready_fd >= 0) [[maybe_unused]]
+    const ssize_t written = ::write(ready_fd, line.data(), line.size());
   std::fputs(line.c_str(), stderr);
   return 1;
 }

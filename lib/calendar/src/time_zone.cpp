@@ -58,6 +58,7 @@ std::optional<std::string> nearest_time_zone(std::string_view name) {
   const std::vector<std::string> names = zone_names();
   const std::string wanted = to_lower(name);
   std::vector<std::string> lowered;
+  lowered.reserve(names.size());
   for (const std::string& zone : names) lowered.push_back(to_lower(zone));
   const auto original = [&](auto found) { return names[static_cast<std::size_t>(found - lowered.begin())]; };
   if (const auto same = std::find(lowered.begin(), lowered.end(), wanted); same != lowered.end()) return original(same);

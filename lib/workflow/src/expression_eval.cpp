@@ -21,7 +21,10 @@ class Operand {
     return operand;
   }
   [[nodiscard]] const Value& get() const { return borrowed_ != nullptr ? *borrowed_ : own_; }
-  [[nodiscard]] Value take() { return borrowed_ != nullptr ? *borrowed_ : std::move(own_); }
+  [[nodiscard]] Value take() {
+    if (borrowed_ != nullptr) return *borrowed_;
+    return std::move(own_);
+  }
   // The element that `find` picks from this value: it lives as long as this one did.
   Operand element(auto find) {
     if (borrowed_ != nullptr) return borrow(*find(*borrowed_));
@@ -251,6 +254,7 @@ class Evaluator {
     const Signature& callee = signature(instruction.function);
     if (is_status(callee.function)) return push(Value(status(callee.function)));
     std::vector<Operand> operands;
+    operands.reserve(instruction.arg);
     for (std::size_t i = 0; i < instruction.arg; ++i) operands.push_back(pop());
     std::vector<const Value*> args;
     for (auto operand = operands.rbegin(); operand != operands.rend(); ++operand) {

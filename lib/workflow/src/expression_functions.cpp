@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include <algorithm>
 #include <utility>
 
 #include "expression_program.hpp"
