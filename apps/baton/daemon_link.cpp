@@ -147,8 +147,8 @@ Result<bool> someone_listens(const std::string& socket) {
     return fail_errno(errno, socket);
   }
   if (!S_ISSOCK(info.st_mode)) return fail(ErrorCode::unavailable, "{} is not a socket", socket);
-  // Root may look after everybody's daemon; for others a foreign socket could be a trap.
-  if (info.st_uid != ::geteuid() && ::geteuid() != 0) {
+  // It could be a trap, and a daemon serves its own user alone, not even root.
+  if (info.st_uid != ::geteuid()) {
     return fail(ErrorCode::denied, "the socket {} belongs to another user (uid {})", socket, info.st_uid);
   }
   const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
