@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -52,18 +53,45 @@ Result<> check_owner(const std::string& path) {
   return {};
 }
 
+// The process that holds the lock, or held it last; 0: not known.
+pid_t holder_of(int fd) {
+  char text[32] = {};
+  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+  return size > 0 ? static_cast<pid_t>(std::strtol(text, nullptr, 10)) : 0;
+}
+
+// Neither alive nor hidden; a zombie has no program any more.
+bool has_ended(pid_t pid) {
+  char program[1];
+  return ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), program, sizeof program) < 0 && errno == ENOENT;
+}
+
+// A daemon that was killed while it started a program leaves the lock to the child until that has become the program, a
+// moment later. So the lock of a dead one is waited for. Errors are in errno.
+bool lock(int fd) {
+  constexpr int kTries = 100;
+  constexpr timespec kBetween{0, 10'000'000};
+  for (int i = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
+    const int error = errno;
+    if (error != EWOULDBLOCK || i == kTries || !has_ended(holder_of(fd))) {
+      errno = error;
+      return false;
+    }
+    ::nanosleep(&kBetween, nullptr);
+  }
+  return true;
+}
+
 Result<int> take_lock(const std::string& dir) {
   const std::string path = dir + "/batond.lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail_errno(errno, path);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (!lock(fd)) {
     const int error = errno;
-    char text[32] = {};
-    const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+    const pid_t holder = holder_of(fd);
     ::close(fd);
     if (error != EWOULDBLOCK) return fail_errno(error, path);
-    const long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
-    return fail(ErrorCode::conflict, "another batond (pid {}) uses {}", pid, dir);
+    return fail(ErrorCode::conflict, "another batond (pid {}) uses {}", holder, dir);
   }
   // A courtesy to who finds it taken. Written over what is there, and given up on a full disk.
   const std::string pid = fmt::format("{}\n", ::getpid());

@@ -1,7 +1,9 @@
 #include <baton/service/state_dir.hpp>
 
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +72,25 @@ TEST_CASE("What cannot be a state directory is refused") {
     REQUIRE(::chown(other.c_str(), 12345, 12345) == 0);
     CHECK(StateDir::claim(other).error().code == ErrorCode::denied);
   }
+}
+
+TEST_CASE("The lock of a dead daemon that its child still has for a moment is waited for") {
+  const TempFolder folder;
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    const auto dir = StateDir::claim(folder.path);
+    const int watch = ::inotify_init1(IN_CLOEXEC);
+    if (!dir || ::inotify_add_watch(watch, (folder.path + "/batond.lock").c_str(), IN_OPEN) < 0) ::_exit(1);
+    if (::fork() == 0) {  // has the lock until somebody else looks for it
+      char event[512];
+      ::_exit(::read(watch, event, sizeof event) > 0 ? 0 : 1);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(daemon, &status, 0) == daemon);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(StateDir::claim(folder.path).has_value());
 }
 
 TEST_CASE("A lock outlives its holder's crash by nothing") {
