@@ -140,17 +140,19 @@ class Sandbox:
 
     # --- the end ---
 
-    def processes(self):
-        """Every process that came out of this sandbox: the environment is inherited."""
+    def processes(self, task=False):
+        """Every process that came out of this sandbox, or out of its tasks: the environment is inherited."""
         found = []
         needle = f"{MARKER}={self.mark}".encode()
+        key = b"BATON_IDEMPOTENCY_KEY="
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) == os.getpid():
                 continue
             try:
                 with open(f"/proc/{entry}/environ", "rb") as environ:
-                    if needle in environ.read().split(b"\0"):
-                        found.append(int(entry))
+                    variables = environ.read().split(b"\0")
+                if needle in variables and (not task or any(variable.startswith(key) for variable in variables)):
+                    found.append(int(entry))
             except OSError:
                 pass  # it has ended, or is a zombie
         return found

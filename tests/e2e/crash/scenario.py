@@ -174,6 +174,8 @@ class Scenario:
             demand(task["state"] in allowed, f"{task['name']} is {task['state']}")
             demand(task["name"] == "held" or not task["attempts"], "a task was started after its run was cancelled")
         demand(set(keys) <= known, f"started, and no attempt says so: {set(keys) - known}")
+        left = self.box.processes(task=True)
+        demand(not left, f"processes of finished attempts are left: {left}")
         return found
 
     def check_attempt(self, run, task, attempt, witnessed):
