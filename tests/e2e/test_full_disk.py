@@ -133,6 +133,24 @@ class FullDisk(harness.TestCase):
         self.let_go(3)
         self.check_ended(run)
 
+    def test_a_task_that_fills_the_disk_with_its_log_fails_alone(self):
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("log.yaml", """\
+tasks:
+  big: {command: [head, -c, 100M, /dev/zero]}
+  log: {needs: big, if: always(), run: echo still here}
+  out:
+    needs: log
+    outputs: [a]
+    run: echo a=1 >> "$BATON_OUTPUT"
+"""))
+        self.box.wait(run, check=1)
+        self.assertEqual(self.box.states(run), {"big": "failed", "log": "succeeded", "out": "succeeded"})
+        self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["class"], "exit:1")
+        self.assertEqual(self.box.logs(run, "log"), "still here\n")
+        self.refused()
+        self.assertIsNone(daemon.process.poll())
+
 
 class BadDatabase(harness.TestCase):
     """What stands where the database should be: one line that says so, and nothing of it is touched."""

@@ -1,18 +1,20 @@
 // A full disk loses nothing, reorders nothing, and is over when there is room again.
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <fstream>
 
 #include "catch.hpp"
 #include "fixture.hpp"
+#include "small_disk.hpp"
 
 namespace baton::store::test {
 namespace {
 
 using engine::InstancePhase;
+using testing::fill_disk;
+using testing::in_child;
+using testing::on_small_disk;
 
 std::vector<engine::Record> big_run(std::uint64_t key) {
   auto records = started_run(key);
@@ -73,23 +75,6 @@ std::string survive_full_disk(const std::string& path, const std::function<bool(
   return daemon.recovered.runs.size() == asked ? "" : "runs are missing";
 }
 
-// Runs `work` on a small file system of its own; empty where that is not allowed.
-std::string on_small_disk(const TempFolder& folder, const char* size, const std::function<std::string()>& work) {
-  return in_child([&] {
-    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
-                         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                         ::mount("none", folder.folder().c_str(), "tmpfs", 0, size) == 0;
-    return mounted ? work() : std::string();
-  });
-}
-
-void fill(const std::string& path) {
-  std::ofstream file(path, std::ios::app);
-  const std::string page(4096, 'x');
-  while (file.write(page.data(), static_cast<std::streamsize>(page.size())).flush()) {
-  }
-}
-
 TEST_CASE("a file that may not grow is a full disk, and recovers") {
   const TempFolder folder;
   const auto problem = in_child([&] {
@@ -110,7 +95,7 @@ TEST_CASE("a file that may not grow is a full disk, and recovers") {
 TEST_CASE("a full file system is a full disk, and recovers") {
   const TempFolder folder;
   // Without the right to mount, the case above has to do.
-  const auto problem = on_small_disk(folder, "size=14m", [&] {
+  const auto problem = on_small_disk(folder.folder(), "size=14m", [&] {
     std::ofstream(folder.path("filler")) << std::string(8 << 20, 'x');
     return survive_full_disk(folder.path("baton.db"), [&] { return std::filesystem::remove(folder.path("filler")); });
   });
@@ -119,14 +104,14 @@ TEST_CASE("a full file system is a full disk, and recovers") {
 
 TEST_CASE("on a full disk ends of attempts find room, and a start too") {
   const TempFolder folder;
-  const auto problem = on_small_disk(folder, "size=14m", [&]() -> std::string {
+  const auto problem = on_small_disk(folder.folder(), "size=14m", [&]() -> std::string {
     const std::string path = folder.path("baton.db");
     constexpr int kEnds = 300;
     {
       Daemon daemon(path);
       if (!daemon.commit(started_run(1))) return "cannot begin";
       // The reserve is taken by now, and what is left is gone.
-      fill(folder.path("filler"));
+      fill_disk(folder.path("filler"));
       for (int i = 0; i < kEnds; ++i) {
         const auto phase = i % 2 == 0 ? InstancePhase::ready : InstancePhase::waiting;
         bool done = false;
@@ -137,16 +122,16 @@ TEST_CASE("on a full disk ends of attempts find room, and a start too") {
       }
       if (daemon.spaces != std::vector<Space>{Space::low}) return "the reserve was not used";
       // Until nothing fits any more; the daemon is closed while a batch waits for room.
-      fill(folder.path("filler"));
+      fill_disk(folder.path("filler"));
       for (std::uint64_t run = 2; daemon.space != Space::full; ++run) {
         const auto done = std::make_shared<bool>(false);  // the last one is never answered here
         daemon.store->commit({big_run(run), {}, at_ms(1)}, [done](const Result<Committed>&) { *done = true; });
         daemon.loop.run_until([&] { return *done || daemon.space == Space::full; });
-        fill(folder.path("filler"));
+        fill_disk(folder.path("filler"));
       }
       daemon.store->commit({{instance(1, 0, InstancePhase::awaiting_approval)}, {}, at_ms(1)}, [](const auto&) {});
     }
-    fill(folder.path("filler"));
+    fill_disk(folder.path("filler"));
     const Daemon again(path);
     return again.recovered.incarnation == 2 && !again.recovered.runs.empty() ? "" : "what was committed is missing";
   });

@@ -88,29 +88,6 @@ std::vector<views::EventView> Daemon::events() {
   return std::move(*events);
 }
 
-std::string in_child(const std::function<std::string()>& work) {
-  std::array<int, 2> pipe{};
-  REQUIRE(::pipe(pipe.data()) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    const std::string said = work();
-    const bool written = ::write(pipe[1], said.data(), said.size()) == static_cast<ssize_t>(said.size());
-    ::_exit(written ? 0 : 1);
-  }
-  ::close(pipe[1]);
-  std::string said;
-  std::array<char, 512> buffer{};
-  for (ssize_t got = 0; (got = ::read(pipe[0], buffer.data(), buffer.size())) > 0;) {
-    said.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  ::close(pipe[0]);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) FAIL("the child process died: status " << status);
-  return said;
-}
-
 TimePoint at_ms(std::int64_t ms) { return TimePoint(std::chrono::milliseconds(ms)); }
 
 engine::RunCreated run_created(std::uint64_t key, std::uint32_t tasks) {

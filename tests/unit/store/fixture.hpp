@@ -71,9 +71,6 @@ class Daemon {
 
 using Outputs = std::map<std::string, std::string>;
 
-// Runs `work` in a process of its own and returns what it returns: for what changes the whole process.
-std::string in_child(const std::function<std::string()>& work);
-
 TimePoint at_ms(std::int64_t ms);
 
 // A run named by its key; its tasks are named by the letters from "a" on, each needing the one before.

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "small_disk.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -203,6 +204,37 @@ TEST_CASE("the supervisor does not wait for a compaction") {
   REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
   Record record = exited(0, 1, 0);
   CHECK(append_to_journal(temp.fd(), record) == EWOULDBLOCK);
+}
+
+TEST_CASE(
+    "a full disk leaves the journal the room that was kept for it, and what is torn there costs no other record") {
+  const TempFolder outer;
+  const auto problem = testing::on_small_disk(outer.root(), "size=4m", [&]() -> std::string {
+    constexpr std::uint64_t kKept = 1u << 20;
+    constexpr std::uint64_t kFits = kKept / sizeof(Record);
+    auto folder = open_folder(outer.root() + "/small");
+    if (!folder) return folder.error().message;
+    auto journal = Journal::open(folder->fd.get(), kKept);
+    if (!journal) return journal.error().message;
+    testing::fill_disk(outer.root() + "/filler");
+    std::uint64_t attempt = 0;
+    for (; attempt < kFits; ++attempt) {
+      Record record = exited(attempt, 1, 0);
+      if (auto done = journal->append(record); !done) return fmt::format("{}: {}", attempt, done.error().message);
+    }
+    Record beyond = exited(attempt, 1, 0);
+    const auto refused = journal->append(beyond);
+    if (refused || refused.error().code != ErrorCode::disk_full) return "more fits than there is room";
+    std::filesystem::remove(outer.root() + "/filler");
+    for (std::uint64_t more = 0; more < 10; ++more) {
+      Record record = exited(kFits + more, 1, 0);
+      if (auto done = journal->append(record); !done) return "there is room again: " + done.error().message;
+    }
+    const auto records = journal->read_new();
+    if (!records) return records.error().message;
+    return records->size() == kFits + 10 ? "" : fmt::format("{} records come back", records->size());
+  });
+  CHECK(problem == "");
 }
 
 TEST_CASE("random bytes are no records") {
