@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 namespace {
@@ -151,7 +151,7 @@ Result<bool> someone_listens(const std::string& socket) {
   if (info.st_uid != ::geteuid()) {
     return fail(ErrorCode::denied, "the socket {} belongs to another user (uid {})", socket, info.st_uid);
   }
-  const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno(errno, "cannot make a socket");
   int result = 0;
   do result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -200,7 +200,7 @@ Result<bool> start_daemon(const Locations& locations) {
   if (!program) return std::unexpected(program.error());
 
   const std::string lock_path = locations.state_dir + "/start.lock";
-  const FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return fail_errno(errno, lock_path);
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return fail_errno(errno, lock_path);
@@ -210,13 +210,13 @@ Result<bool> start_daemon(const Locations& locations) {
   if (*listens) return false;
 
   const std::string log_path = daemon_log_path(locations);
-  const FileDescriptor log(::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const Descriptor log(::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log) return fail_errno(errno, log_path);
-  const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   int ends[2];
   if (!null || ::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot start batond");
-  const FileDescriptor ready_read(ends[0]);
-  FileDescriptor ready_write(ends[1]);
+  const Descriptor ready_read(ends[0]);
+  Descriptor ready_write(ends[1]);
 
   std::vector<std::string> arguments{*program,
                                      "--socket",

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kBacklogEvents = 65'536;  // then the reader waits, and the daemon with it
 
-void raise(const FileDescriptor& fd) {
+void raise(const Descriptor& fd) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(fd.get(), &one, sizeof one);
 }

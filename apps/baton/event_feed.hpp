@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 
@@ -36,8 +36,8 @@ class EventFeed {
   void read(const std::string& socket, const api::EventQuery& query);
   bool push(const views::EventView& event);
 
-  FileDescriptor ready_;  // eventfds
-  FileDescriptor stop_;
+  Descriptor ready_;  // eventfds
+  Descriptor stop_;
   std::mutex mutex_;
   std::condition_variable room_;
   Batch batch_;

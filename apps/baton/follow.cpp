@@ -95,7 +95,7 @@ Interrupts::Interrupts() {
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &set, &before);
   was_blocked_ = ::sigismember(&before, SIGINT) == 1;
-  fd_ = FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  fd_ = Descriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 Interrupts::~Interrupts() {

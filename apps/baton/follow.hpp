@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 #include "session.hpp"
 
 namespace baton::cli {
@@ -24,7 +24,7 @@ class Interrupts {
   bool take(std::chrono::milliseconds time);
 
  private:
-  FileDescriptor fd_;
+  Descriptor fd_;
   bool was_blocked_ = false;
 };
 

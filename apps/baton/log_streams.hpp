@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 #include "log_text.hpp"
 #include "output.hpp"
 
@@ -65,7 +65,7 @@ class LogStreams {
   const bool prefixed_;
   const std::optional<std::uint64_t> tail_;
   Output& out_;
-  FileDescriptor stop_;  // eventfd, readable once it is time to stop
+  Descriptor stop_;  // eventfd, readable once it is time to stop
   std::mutex output_mutex_;
 
   std::mutex mutex_;

@@ -8,8 +8,8 @@
 
 #include <cerrno>
 
+#include <baton/base/descriptor.hpp>
 #include "daemon_link.hpp"
-#include "file_descriptor.hpp"
 #include "follow.hpp"
 #include "json_output.hpp"
 #include "log_text.hpp"
@@ -81,7 +81,7 @@ Outcome stop(Session& session) {
   const auto info = client->info();
   if (!info) return std::unexpected(info.error());
   // The process is held on to before it is told to go, so that its number cannot become somebody else's.
-  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(info->pid), 0)));
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(info->pid), 0)));
   const auto asked = client->shutdown();
   if (!asked) return std::unexpected(asked.error());
   if (process) {
@@ -140,12 +140,12 @@ void copy_rest(Session& session, int fd, TerminalFilter& filter) {
 Outcome logs(Session& session, const LogOptions& options) {
   if (!session.found_locations) return refuse(session.found_locations.error());
   const std::string path = daemon_log_path(session.locations());
-  const FileDescriptor log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!log && errno == ENOENT) {
     return refuse(ErrorCode::not_found, "{} does not exist: no daemon was started by baton here", path);
   }
   if (!log) return refuse(fail_errno(errno, path).error());
-  const FileDescriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  const Descriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (options.follow && ::inotify_add_watch(changes.get(), path.c_str(), IN_MODIFY) < 0) {
     return refuse(fail_errno(errno, path).error());
   }

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 #include "graph_text.hpp"
 #include "json_output.hpp"
 #include "submission.hpp"
@@ -48,8 +48,8 @@ Result<void> draw_svg(Output& out, const std::string& dot) {
   out.flush();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
-  const FileDescriptor input(ends[0]);
-  FileDescriptor to_dot_program(ends[1]);
+  const Descriptor input(ends[0]);
+  Descriptor to_dot_program(ends[1]);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDIN_FILENO);

@@ -9,7 +9,7 @@
 #include <deque>
 #include <filesystem>
 
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::size_t kParamsFileBytes = 1u << 20;
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   // Not blocking, so that a FIFO without a writer does not hang us; it makes no difference to files.
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return fail_errno(errno, fmt::format("cannot read {}", path));
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", path));

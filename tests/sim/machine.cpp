@@ -1,5 +1,6 @@
 #include "machine.hpp"
 
+#include <baton/base/file.hpp>
 #include <baton/base/mutation.hpp>
 
 #include <fcntl.h>
@@ -85,7 +86,7 @@ void Machine::hear(const SessionPtr& session, std::string bytes) {
     const bool before = session->talk->greeted();
     session->talk->feed(bytes);
     if (before || !session->talk->greeted()) return;
-    const auto text = worker::read_file_at(folder_->fd.get(), "daemon", 1024);
+    const auto text = read_file_at(folder_->fd.get(), "daemon", 1024);
     const std::uint64_t admitted = highest_incarnation(bytes);
     if (text) model_.admitted(admitted, highest_);
     highest_ = std::max(highest_, admitted);
@@ -196,7 +197,7 @@ void Machine::reboot(std::uint64_t chance) {
 void Machine::tear_journal(std::uint64_t chance) {
   worker::Record record(worker::RecordKind::exited);
   worker::seal(record);
-  const worker::Descriptor fd(::open((path_ + "/journal").c_str(), O_WRONLY | O_APPEND));
+  const Descriptor fd(::open((path_ + "/journal").c_str(), O_WRONLY | O_APPEND));
   if (fd && ::write(fd.get(), &record, 1 + chance % (sizeof record - 1)) < 0) world_.say("no journal to tear");
 }
 
@@ -282,7 +283,7 @@ void Machine::end_process(pid_t pid, std::int32_t status) {
   const AttemptId attempt = process.attempt;
   const std::uint64_t chance = world_.hash(attempt.value(), 0x0f);
   if (status == 0 && chance % 20 != 0) {
-    const worker::Descriptor file(::open(process.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+    const Descriptor file(::open(process.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
     if (file && ::write(file.get(), "x=1\n", 4) != 4) throw Violation{"set-up", "no output"};
   }
   if (status != SIGKILL && chance % 7 == 1) {  // it leaves a daemon behind

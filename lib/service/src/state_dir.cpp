@@ -1,3 +1,4 @@
+#include <baton/base/file.hpp>
 #include <baton/service/state_dir.hpp>
 
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <utility>
 
 namespace baton::service {
@@ -155,6 +156,17 @@ Result<std::uint64_t> free_bytes(const std::string& path) {
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+std::optional<std::uint64_t> incarnation_in(const std::string& worker_daemon_file) {
+  constexpr std::size_t kMaxBytes = 1024;
+  const auto text = read_file_at(AT_FDCWD, worker_daemon_file.c_str(), kMaxBytes);
+  if (!text) return std::nullopt;
+  std::istringstream fields(*text);
+  std::string id;
+  std::uint64_t seen = 0;
+  if (!(fields >> id >> seen)) return std::nullopt;
+  return seen;
+}
+
 Result<StateDir> StateDir::claim(const std::string& path) {
   if (Result<> made = make_folder(path); !made) return std::unexpected(made.error());
   if (Result<> owned = check_owner(path); !owned) return std::unexpected(owned.error());
@@ -199,11 +211,9 @@ std::uint64_t StateDir::seen_incarnation() const {
   std::uint64_t highest = 0;
   std::error_code error;
   for (const auto& folder : std::filesystem::directory_iterator(path_ + "/workers", error)) {
-    // "ID INCARNATION"; the worker itself complains about one that makes no sense.
-    std::ifstream file(folder.path() / "daemon");
-    std::string id;
-    std::uint64_t seen = 0;
-    if (file >> id >> seen && seen < kPlausibleStart) highest = std::max(highest, seen);
+    // The worker itself complains about one that makes no sense.
+    const std::optional<std::uint64_t> seen = incarnation_in((folder.path() / "daemon").native());
+    if (seen && *seen < kPlausibleStart) highest = std::max(highest, *seen);
   }
   return highest;
 }

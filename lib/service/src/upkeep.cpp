@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -58,10 +57,7 @@ void check_worker(const std::filesystem::path& folder, std::vector<std::string>&
   check_file(folder, true, findings);
   for (const char* part : {"logs", "slots", "trash", "details"}) check_file(folder / part, true, findings);
   for (const char* part : {"journal", "daemon", "boot-id"}) check_file(folder / part, false, findings);
-  std::ifstream file(folder / "daemon");
-  std::string id;
-  std::uint64_t seen = 0;
-  if (file && !(file >> id >> seen)) {
+  if (std::filesystem::exists(folder / "daemon") && !incarnation_in((folder / "daemon").native())) {
     findings.push_back(
         fmt::format("{} makes no sense: the worker will refuse its daemon", (folder / "daemon").string()));
   }

@@ -22,7 +22,7 @@ constexpr int kTries = 3;  // a supervisor may leave between our finding it and 
 [[noreturn]] void become_supervisor(const SupervisorOptions& options, int ready_fd, int program_fd) {
   ::setsid();
   const int null_fd = ::open("/dev/null", O_RDWR);
-  const int log_fd = ::open("supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+  const int log_fd = ::open("supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (null_fd < 0 || log_fd < 0) ::_exit(1);
   ::dup2(null_fd, 0);
   ::dup2(log_fd, 1);

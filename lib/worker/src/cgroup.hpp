@@ -1,6 +1,6 @@
 // One control group: a folder of the kernel's that holds processes, whatever they do to hide.
 #pragma once
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 
 #include <sys/types.h>
 

@@ -6,6 +6,7 @@
 //
 // Groups outlive the session, and attempts are found in them again by the slot in their `started` record. The worker
 // folder's file `cgroups` lists where groups may be, as the next supervisor may have another place.
+#include <baton/base/file.hpp>
 #include <baton/base/limits.hpp>
 #include <baton/worker/containment.hpp>
 

@@ -31,7 +31,7 @@ void Conversation::on(const wire::Hello& hello) {
     runner_.welcome(hello.capacity);
     return;
   }
-  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
+  refuse(std::move(reason));
   end_ = 0;
 }
 
@@ -45,7 +45,12 @@ void Conversation::dispatch(wire::ToWorker message) {
   if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
 }
 
+void Conversation::refuse(std::string reason) {
+  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
+}
+
 void Conversation::give_up(std::string problem) {
+  refuse(problem);
   problem_ = std::move(problem);
   end_ = 1;
 }

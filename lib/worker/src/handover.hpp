@@ -9,7 +9,7 @@
 // have the streams already, and two of them would share what the daemon says.
 #pragma once
 #include <baton/base/result.hpp>
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 
 #include <array>
 

@@ -58,6 +58,7 @@ Result<Journal> Journal::open(int folder, std::uint64_t compact_bytes) {
   if (!fd) return std::unexpected(fd.error());
   struct stat info{};
   if (::fstat(fd->get(), &info) != 0) return fail_errno(errno, "journal");
+  if (!S_ISREG(info.st_mode)) return fail(ErrorCode::invalid_argument, "journal: not a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size < compact_bytes) reserve(fd->get(), compact_bytes);
   return Journal(folder, std::move(*fd), size, compact_bytes);

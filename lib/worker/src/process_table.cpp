@@ -1,4 +1,4 @@
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 #include <baton/worker/process_table.hpp>
 
 #include <dirent.h>

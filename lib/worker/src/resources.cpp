@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <baton/base/file.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/resources.hpp>
 

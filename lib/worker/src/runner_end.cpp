@@ -1,3 +1,4 @@
+#include <baton/base/file.hpp>
 #include <baton/base/limits.hpp>
 #include <baton/base/mutation.hpp>
 #include <baton/base/quantity.hpp>

@@ -1,5 +1,6 @@
 #include "runner_files.hpp"
 
+#include <baton/base/file.hpp>
 #include <baton/base/limits.hpp>
 #include <baton/wire/frame.hpp>
 

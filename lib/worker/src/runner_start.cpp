@@ -1,3 +1,4 @@
+#include <baton/base/file.hpp>
 #include <baton/worker/outcome.hpp>
 #include <baton/worker/runner.hpp>
 #include <baton/worker/spawn.hpp>

@@ -1,3 +1,4 @@
+#include <baton/base/file.hpp>
 #include <baton/worker/conversation.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/host.hpp>
@@ -27,6 +28,14 @@ namespace {
 
 using boost::asio::posix::stream_descriptor;
 using Code = boost::system::error_code;
+
+// In the supervisor's log, and to the daemon, which shows it to its users.
+void say_why(const std::string& problem) {
+  fmt::print(stderr, "baton-worker: {}\n", problem);
+  std::string frame;
+  wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}));
+  [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, frame.data(), frame.size());
+}
 
 // The conversation on stdin and stdout, and every source of events that its Runner needs. All output of a turn of the
 // loop leaves in one write at its end.
@@ -76,7 +85,7 @@ class Session {
 
 int Session::run() {
   if (auto recovered = runner_.recover(); !recovered) {
-    fmt::print(stderr, "baton-worker: {}\n", recovered.error().message);
+    say_why(recovered.error().message);
     return 1;
   }
   in_.non_blocking(true);
@@ -261,9 +270,9 @@ int run_session(const SupervisorOptions& options, int notify_fd) {
   try {
     auto result = serve(options, notify_fd);
     if (result) return *result;
-    fmt::print(stderr, "baton-worker: {}\n", result.error().message);
+    say_why(result.error().message);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "baton-worker: {}\n", error.what());
+    say_why(error.what());
   }
   return 1;
 }

@@ -1,5 +1,5 @@
+#include <baton/base/descriptor.hpp>
 #include <baton/worker/clock.hpp>
-#include <baton/worker/descriptor.hpp>
 #include <baton/worker/spawn.hpp>
 
 #include <fcntl.h>

@@ -13,14 +13,14 @@
 #include <thread>
 
 #include "catch.hpp"
-#include "file_descriptor.hpp"
+#include <baton/base/descriptor.hpp>
 #include "temp_folder.hpp"
 
 namespace baton::cli {
 namespace {
 
-FileDescriptor listening(const std::string& path) {
-  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor listening(const std::string& path) {
+  Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -33,7 +33,7 @@ TEST_CASE("a socket that is not there, or is stale, has nobody behind it") {
   const test::TempFolder folder;
   const std::string path = folder / "s";
   CHECK(someone_listens(path) == false);
-  FileDescriptor fd = listening(path);
+  Descriptor fd = listening(path);
   CHECK(someone_listens(path) == true);
   fd.reset();
   CHECK(someone_listens(path) == false);
@@ -50,7 +50,7 @@ TEST_CASE("what is not a socket is unavailable, not overwritten") {
 TEST_CASE("another user's socket is denied") {
   if (::geteuid() != 0) return;  // only root can give a file away
   const test::TempFolder folder;
-  const FileDescriptor fd = listening(folder / "s");
+  const Descriptor fd = listening(folder / "s");
   REQUIRE(::chown((folder / "s").c_str(), 12345, 12345) == 0);
   REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
   // Before anything is sent, and for root as for an ordinary user.
@@ -106,7 +106,7 @@ TEST_CASE("a daemon is started with its places, apart from its starter, and is r
   FakeBatond batond("echo \"$*\"; pwd; ls /proc/self/fd | wc -l; readlink /proc/self/fd/0; echo ready >&3\n");
   batond.locations.config = "/c.yaml";
   batond.locations.config_named = true;
-  const FileDescriptor inherited(::open("/dev/null", O_RDONLY));  // not closed on exec
+  const Descriptor inherited(::open("/dev/null", O_RDONLY));  // not closed on exec
   CHECK(start_daemon(batond.locations) == true);
   // 0 1 2 3 and the folder that ls reads.
   CHECK(batond.log() ==
@@ -145,11 +145,11 @@ TEST_CASE("of starters at the same time one starts the daemon, the others find i
   FakeBatond batond("echo started; echo ready >&3\n");
   // Somebody holds the turn; the daemon is there when it is given on.
   std::filesystem::create_directories(batond.locations.state_dir);
-  FileDescriptor turn(::open((batond.locations.state_dir + "/start.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Descriptor turn(::open((batond.locations.state_dir + "/start.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   REQUIRE(::flock(turn.get(), LOCK_EX) == 0);
   Result<bool> started = false;
   std::thread other([&] { started = start_daemon(batond.locations); });
-  const FileDescriptor socket = listening(batond.locations.socket);
+  const Descriptor socket = listening(batond.locations.socket);
   turn.reset();
   other.join();
   CHECK(started == false);

@@ -85,7 +85,7 @@ class Console {
     result.state_dir = folder / "state";
     return result;
   }
-  FileDescriptor out_fd_, err_fd_;
+  Descriptor out_fd_, err_fd_;
   Output out_, err_;
 
  public:
@@ -271,8 +271,8 @@ TEST_CASE("Ctrl-C detaches, a second one cancels the run, a third one does not w
   const ScriptedDaemon daemon(console.socket(), told);
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const FileDescriptor read_end(ends[0]);
-  FileDescriptor write_end(ends[1]);
+  const Descriptor read_end(ends[0]);
+  Descriptor write_end(ends[1]);
   {
     const Typist typist(read_end.get(), {"press Ctrl-C again", "cancelling run r1"});
     {

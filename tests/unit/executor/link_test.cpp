@@ -126,6 +126,7 @@ TEST_CASE("A link's program gets a socket as stdin and stdout, in a session of i
   CHECK(std::string_view(answer, 4) == "ping");
   CHECK(::getsid(end->pid) == end->pid);
   ::close(end->fd);
+  ::close(end->errors);
   int status = -1;
   REQUIRE(::waitpid(end->pid, &status, 0) == end->pid);
   CHECK(status == 0);

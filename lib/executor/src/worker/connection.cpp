@@ -1,14 +1,33 @@
 #include "worker/connection.hpp"
 
+#include <baton/base/text.hpp>
+
+#include <unistd.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <utility>
 
 namespace baton::executor {
+namespace {
 
-Connection::Connection(boost::asio::io_context& io, int fd, Handlers handlers)
-    : io_(io), stream_(io, fd), handlers_(std::move(handlers)) {}
+// Of several lines the last says why a program gave up.
+std::string last_line(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  text.remove_prefix(text.rfind('\n') + 1);
+  constexpr std::string_view kName = "baton-worker: ";
+  if (text.starts_with(kName)) text.remove_prefix(kName.size());
+  return escape_control(text);
+}
+
+}  // namespace
+
+Connection::Connection(boost::asio::io_context& io, const LinkEnd& end, Handlers handlers)
+    : io_(io), stream_(io, end.fd), errors_(io), handlers_(std::move(handlers)) {
+  if (end.errors >= 0) errors_.assign(end.errors);
+}
 
 void Connection::send(const wire::ToWorker& message) {
   if (closed_) return;
@@ -37,14 +56,44 @@ void Connection::write() {
                            [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
                              self->writing_ = false;
                              if (self->closed_) return;
-                             if (error) return self->fail_with({ErrorCode::unavailable, error.message()});
+                             if (error) return self->end_with({ErrorCode::unavailable, error.message()});
                              self->write();
                            });
 }
 
 void Connection::pause(bool paused) {
   paused_ = paused;
-  if (!paused_) read();
+  if (paused_) return;
+  read();
+  if (errors_.is_open() && !hearing_) await_words();
+}
+
+// Read at all times, so that the program never has to wait.
+void Connection::await_words() {
+  hearing_ = true;
+  errors_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (error || self->closed_) return;
+                       if (self->hear()) self->await_words();
+                     });
+}
+
+// Takes what there is; false: there will be no more.
+bool Connection::hear() {
+  std::array<char, kSaidBytes> words;
+  ssize_t got = 0;
+  while ((got = ::read(errors_.native_handle(), words.data(), words.size())) > 0) {
+    said_.append(words.data(), static_cast<std::size_t>(got));
+    if (said_.size() > kSaidBytes) said_.erase(0, said_.size() - kSaidBytes);
+  }
+  return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+// The stream has ended by itself: the program knows why.
+void Connection::end_with(Error error) {
+  if (errors_.is_open()) hear();
+  if (std::string why = last_line(said_); !why.empty()) error.message = std::move(why);
+  fail_with(std::move(error));
 }
 
 void Connection::read() {
@@ -55,9 +104,9 @@ void Connection::read() {
                             self->reading_ = false;
                             if (self->closed_) return;
                             if (error == boost::asio::error::eof) {
-                              return self->fail_with({ErrorCode::unavailable, "the worker session ended"});
+                              return self->end_with({ErrorCode::unavailable, "the worker session ended"});
                             }
-                            if (error) return self->fail_with({ErrorCode::unavailable, error.message()});
+                            if (error) return self->end_with({ErrorCode::unavailable, error.message()});
                             self->on_read(bytes);
                           });
 }
@@ -92,6 +141,7 @@ void Connection::close() {
   closed_ = true;
   boost::system::error_code ignored;
   stream_.close(ignored);
+  errors_.close(ignored);
 }
 
 }  // namespace baton::executor

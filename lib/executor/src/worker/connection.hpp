@@ -16,10 +16,12 @@ namespace baton::executor {
 
 // More waiting bytes than this mean that the session does not read any more: the link is given up.
 inline constexpr std::size_t kOutputBytes = 64u << 20;
+// So much is kept of what a link's program says on stderr.
+inline constexpr std::size_t kSaidBytes = 1u << 10;
 
 class Connection final : public Stream, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::io_context& io, int fd, Handlers handlers);
+  Connection(boost::asio::io_context& io, const LinkEnd& end, Handlers handlers);
 
   // Many messages of one turn of the loop leave in one write.
   void send(const wire::ToWorker& message) override;
@@ -30,10 +32,15 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   void read();
   void on_read(std::size_t bytes);
   void write();
+  void await_words();
+  bool hear();
+  void end_with(Error error);
   void fail_with(Error error);
 
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor stream_;
+  boost::asio::posix::stream_descriptor errors_;
+  std::string said_;  // the end of what the process behind the stream has said
   Handlers handlers_;
   wire::FrameReader<wire::ToDaemon> reader_;
   std::array<char, 64u << 10> input_;
@@ -43,6 +50,7 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   bool writing_ = false;
   bool reading_ = false;
   bool paused_ = false;
+  bool hearing_ = false;
   bool closed_ = false;
 };
 

@@ -1,3 +1,4 @@
+#include <baton/base/descriptor.hpp>
 #include <baton/executor/worker_executor.hpp>
 
 #include <fcntl.h>
@@ -35,10 +36,17 @@ Result<LinkEnd> spawn_link(const std::vector<std::string>& argv) {
   if (argv.empty()) return fail(ErrorCode::invalid_argument, "a link needs a program to start");
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno(errno, "socketpair");
+  Descriptor ours(ends[0]);
+  const Descriptor theirs(ends[1]);
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "pipe");
+  Descriptor errors(ends[0]);
+  const Descriptor their_errors(ends[1]);
+  ::fcntl(errors.get(), F_SETFL, O_NONBLOCK);
 
   SpawnPlan plan;
-  posix_spawn_file_actions_adddup2(&plan.actions, ends[1], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&plan.actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, theirs.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, theirs.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, their_errors.get(), STDERR_FILENO);
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
@@ -53,12 +61,8 @@ Result<LinkEnd> spawn_link(const std::vector<std::string>& argv) {
 
   pid_t pid = -1;
   const int error = ::posix_spawnp(&pid, arguments[0], &plan.actions, &plan.attributes, arguments.data(), environ);
-  ::close(ends[1]);
-  if (error != 0) {
-    ::close(ends[0]);
-    return fail_errno(error, argv.front());
-  }
-  return LinkEnd{.fd = ends[0], .pid = pid};
+  if (error != 0) return fail_errno(error, argv.front());
+  return LinkEnd{.fd = ours.release(), .errors = errors.release(), .pid = pid};
 }
 
 }  // namespace baton::executor

@@ -70,7 +70,7 @@ class AsioPorts final : public LinkPorts {
     const Result<LinkEnd> end = link.dial();
     if (!end) return std::unexpected(end.error());
     if (end->pid > 0) children_->add(end->pid);
-    return std::make_shared<Connection>(io_, end->fd, std::move(handlers));
+    return std::make_shared<Connection>(io_, *end, std::move(handlers));
   }
   std::unique_ptr<Timer> make_timer() override { return std::make_unique<AsioTimer>(io_); }
   void post(std::function<void()> completion) override { boost::asio::post(io_, std::move(completion)); }

@@ -16,13 +16,14 @@ namespace baton::executor {
 
 // One end of a link: a stream socket or pipe pair made into one descriptor, and the process behind it.
 struct LinkEnd {
-  int fd = -1;   // owned by who receives it
-  int pid = -1;  // a child to be reaped; -1: none
+  int fd = -1;      // owned by who receives it
+  int errors = -1;  // what the process says on stderr, likewise; not blocking; -1: not heard
+  int pid = -1;     // a child to be reaped; -1: none
 };
 using Dial = std::function<Result<LinkEnd>()>;
 
 // Starts `argv` with a socket as its stdin and stdout, in a session of its own (a Ctrl-C at the daemon's terminal must
-// not reach it), with default signals. stderr is inherited.
+// not reach it), with default signals, and a pipe as its stderr.
 Result<LinkEnd> spawn_link(const std::vector<std::string>& argv);
 
 struct LinkOptions {

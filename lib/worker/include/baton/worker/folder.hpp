@@ -7,7 +7,7 @@
 //   details/ATTEMPT                                         outcomes that do not fit a journal record
 #pragma once
 #include <baton/base/result.hpp>
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 
 #include <cstdint>
 #include <string>
@@ -26,13 +26,6 @@ Result<Folder> open_folder(const std::string& path);
 
 // /proc/sys/kernel/random/boot_id: changes with every boot of the host.
 Result<std::string> read_boot_id();
-
-// Files below the folder. Read errors: not_found, limit (over max_bytes), io.
-Result<std::string> read_file_at(int folder, const char* name, std::size_t max_bytes);
-// Makes a file that must not be there yet.
-Result<void> create_file_at(int folder, const std::string& name, std::string_view bytes);
-// Replaces a file in one step: after a crash it is the old one or the new one. `durable` also survives a power loss.
-Result<void> replace_file_at(int folder, const std::string& name, std::string_view bytes, bool durable);
 
 // Raises the highest incarnation seen. denied: the folder is another daemon's, or a newer incarnation was here before.
 Result<void> admit_daemon(int folder, const std::string& daemon_id, std::uint64_t incarnation);

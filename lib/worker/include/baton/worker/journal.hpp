@@ -5,7 +5,7 @@
 #pragma once
 #include <baton/base/ids.hpp>
 #include <baton/base/result.hpp>
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 #include <baton/worker/record.hpp>
 
 #include <map>

@@ -1,6 +1,6 @@
 // What /proc says about processes.
 #pragma once
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 
 #include <sys/types.h>
 

@@ -4,7 +4,7 @@
 // worker folder. An attempt's log is what was appended to the segment while it had the slot.
 #pragma once
 #include <baton/base/result.hpp>
-#include <baton/worker/descriptor.hpp>
+#include <baton/base/descriptor.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/sweeper.hpp>
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace baton::worker {
+namespace baton {
 
 class Descriptor {
  public:
@@ -28,4 +28,4 @@ class Descriptor {
   int fd_ = -1;
 };
 
-}  // namespace baton::worker
+}  // namespace baton

@@ -1,0 +1,90 @@
+"""Whatever becomes of a worker's files: the daemon starts, serves what it knows, and the worker works or says why not."""
+import os
+import shutil
+import subprocess
+
+import harness
+
+RUN = """\
+tasks:
+  done: {{outputs: [a], run: 'echo hi; echo a=1 >> "$BATON_OUTPUT"'}}
+  held: {{run: "read code < {go}; exit 3"}}
+"""
+TRUE = "tasks: {a: {command: ['true']}}\n"
+KINDS = ("gone", "empty", "half", "flipped", "garbage", "folder", "link", "pipe")
+# Each is a place that can be damaged by itself; locks, sockets and logs of programs are made anew anyway.
+FILES = (".", "boot-id", "cgroups", "daemon", "details", "journal", "logs", "slots", "trash", "logs/00000001.seg", "session.lock",
+         "supervisor.lock", "supervisor.log", "supervisor.sock", "slots/00000001", "slots/00000002/script")
+REASONS = ("makes no sense", "not a regular file", "Not a directory", "owner only", "Is a directory", "symbolic links",
+           "over 1024 bytes", "File exists", "supervisor.log may say why")
+
+
+def damage(path, kind):
+    data = path.read_bytes() if path.is_file() else b""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir(mode=0o700)
+    elif kind == "link":
+        path.symlink_to("/etc/passwd")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind != "gone":
+        path.write_bytes({"empty": b"", "half": data[:len(data) // 2], "flipped": bytes(byte ^ 0x55 for byte in data),
+                          "garbage": bytes(range(256)) * 16}[kind])
+
+
+class WorkerFiles(harness.TestCase):
+    seconds = 300
+
+    def setUp(self):
+        """A state whose programs were all killed while one task had ended and one ran."""
+        super().setUp()
+        self.box.configure("workers: [{name: local, cpu: 4}]\n")
+        self.box.start()
+        self.run_id = self.box.submit(self.box.write("run.yaml", RUN.format(go=self.box.fifo("go"))))
+        follow = self.box.spawn("baton", "events", "-f", self.run_id, "-o", "json", stdout=subprocess.PIPE, text=True)
+        wanted = {("done", "succeeded"), ("held", "running")}
+        for line in follow.stdout:
+            wanted = {(task, state) for task, state in wanted if f'"{task}"' not in line or f'"{state}"' not in line}
+            if not wanted:
+                break
+        follow.kill()
+        follow.wait()
+        follow.stdout.close()
+        self.box.kill_all()
+        self.saved = self.box.root / "saved"
+        self.box.state.rename(self.saved)
+
+    def check(self, name, kind):
+        self.box.kill_all()
+        shutil.rmtree(self.box.state, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.saved, self.box.state], check=True)
+        (self.box.root / "batond.log").unlink(missing_ok=True)
+        damage(self.box.state / "workers" / "local" / name, kind)
+        self.box.start()
+        self.assertEqual(self.box.states(self.run_id)["done"], "succeeded")
+        new = self.box.submit(self.box.write("true.yaml", TRUE))
+        # Either it works, or the worker says in one line what it does not like.
+        waiting = self.box.spawn("baton", "wait", new, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.box.root / "batond.log") as log:
+            offline = ""
+            while waiting.poll() is None and not offline:
+                offline = next((line for line in log if " offline: " in line), "")
+        if offline:
+            waiting.kill()
+            waiting.wait()
+            self.assertTrue(any(reason in offline for reason in REASONS), self.box.log())
+        self.assertIn(self.box.states(self.run_id)["held"], ("running", "failed"))
+
+    def test_every_file_in_every_way(self):
+        for name in FILES:
+            for kind in KINDS:
+                with self.subTest(file=name, kind=kind):
+                    self.check(name, kind)
+
+
+if __name__ == "__main__":
+    harness.main()
