@@ -49,6 +49,7 @@ class Killer(scenario.Scenario):
         self.kills = sorted(((dice.randrange(EVENTS), subset) for subset in subsets), key=lambda kill: kill[0])
         self.seen = 0
         self.done = []
+        self.ever = set()  # killed so far
 
     def follow(self, run, enough=lambda event: False):
         def watch(event):
@@ -69,6 +70,8 @@ class Killer(scenario.Scenario):
                 except ProcessLookupError:
                     pass  # went with another one
         self.done.append((self.seen, "+".join(sorted(hit)) or "none was there"))
+        self.may_lose = self.may_lose or {"supervise", "session"} <= roles | self.ever
+        self.ever |= roles
 
 
 def run_seed(seed):
