@@ -128,6 +128,23 @@ class OneWriter(harness.TestCase):
         self.assertIn("makes no sense", findings[1])
         self.assertEqual(self.box.baton("doctor", "--fsck", "-o", "json").stdout, result.stdout)
 
+    def test_a_run_that_makes_no_sense_is_named_and_the_others_are_served(self):
+        for name in ("started", "go"):
+            self.box.fifo(name)
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
+        (self.box.work / "started").read_text()
+        daemon.stop()
+        with sqlite3.connect(self.box.state / "baton.db") as database:
+            database.execute("UPDATE runs SET params = '{'")
+        self.box.start()
+        doctor = self.box.baton("doctor", "-o", "json")
+        self.assertEqual(doctor.returncode, 1)
+        found = [check["detail"] for check in json.loads(doctor.stdout) if check["name"] == "stored runs"]
+        self.assertEqual(len(found), 1, doctor.stdout)
+        self.assertRegex(found[0], f"left alone: run {run}: .+")
+        self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -58,7 +58,7 @@ std::string Engine::State::why_ready(const Run& run, TaskIndex task_index) const
     able = able || Occupancy::could_run(worker, task.resources, task.runs_on);
   }
   if (!able && !workers_.empty()) return "no worker has the resources and labels it asks for";
-  if (!online) return "no worker is connected";
+  if (!online) return "no worker is connected; `baton doctor` says what is the matter";
   return "it waits for a free slot on a worker";
 }
 

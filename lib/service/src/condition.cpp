@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -66,6 +67,17 @@ api::Check check_time_zone() {
   return {.name = "time zone",
           .state = "warning",
           .detail = fmt::format("{} is not in the zone database, is the package tzdata installed?", name)};
+}
+
+// One line, however many there are; the daemon's log has all of them.
+api::Check check_left_alone(const std::vector<std::string>& left_alone) {
+  constexpr std::size_t kShown = 3;
+  api::Check check{.name = "stored runs", .state = "error", .detail = "left alone: "};
+  for (std::size_t i = 0; i < std::min(kShown, left_alone.size()); ++i) {
+    check.detail += (i == 0 ? "" : "; ") + left_alone[i];
+  }
+  if (left_alone.size() > kShown) check.detail += fmt::format("; and {} more, see the log", left_alone.size() - kShown);
+  return check;
 }
 
 api::Check check_worker(const executor::WorkerStatus& worker) {
@@ -147,6 +159,7 @@ void Condition::doctor(api::Done<std::vector<api::Check>> done) {
         } else {
           checks.push_back({.name = "database", .state = "error", .detail = statistics.error().message});
         }
+        if (!ports_.left_alone.empty()) checks.push_back(check_left_alone(ports_.left_alone));
         for (const executor::WorkerStatus& worker : ports_.executor->workers()) {
           checks.push_back(check_worker(worker));
         }

@@ -42,6 +42,7 @@ class Daemon {
   void on_space(store::Space space);
   void watch_signals();
   void watch_lock();
+  void leave_alone(const std::string& run, const std::string& why);
   void reload();
   void wake_at(std::optional<TimePoint> time);
   std::shared_ptr<void> after(Duration pause, std::function<void()> then);
@@ -73,6 +74,8 @@ class Daemon {
   boost::asio::steady_timer linger_timer_{io_};
   boost::asio::steady_timer lock_timer_{io_};
   std::optional<TimePoint> wake_time_;
+
+  std::vector<std::string> left_alone_;  // "run ID: why", for doctor
 
   // While starting: runs come back one by one.
   std::size_t next_restored_ = 0;

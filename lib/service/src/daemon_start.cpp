@@ -80,10 +80,14 @@ Result<> Daemon::open_state() {
   Result<store::Recovered> recovered = store_->recover();
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
-  for (const auto& run : recovered_.quarantined) {
-    spdlog::error("run {} is left alone, its stored state makes no sense: {}", run.run, run.why);
-  }
+  for (const auto& run : recovered_.quarantined) leave_alone(run.run, run.why);
   return make_socket_folder(options_.locations.socket);
+}
+
+// A run whose stored state makes no sense stays as it is. Nothing of it is done, and the rest goes on.
+void Daemon::leave_alone(const std::string& run, const std::string& why) {
+  left_alone_.push_back(run.empty() ? why : fmt::format("run {}: {}", run, why));
+  spdlog::error("left alone, its stored state makes no sense: {}", left_alone_.back());
 }
 
 std::vector<executor::LinkOptions> Daemon::make_links() {
@@ -170,7 +174,7 @@ void Daemon::on_restored(Result<std::shared_ptr<const workflow::WorkflowSpec>> w
   }
   if (!workflow) {
     left_out_.insert(snapshot.created.run);
-    spdlog::error("run {} is left alone: {}", snapshot.created.id, workflow.error().message);
+    leave_alone(snapshot.created.id, workflow.error().message);
   } else {
     workflows_.insert(snapshot.created.bundle_hash, snapshot.created.used_path, *workflow);
     feed_->add_child(snapshot.created.id, snapshot.created.parent_id);
@@ -219,6 +223,7 @@ BackendPorts Daemon::backend_ports() {
   };
   ports.state_dir = state_dir_->path();
   ports.database = state_dir_->database();
+  ports.left_alone = left_alone_;
   std::error_code error;
   const bool has_config = std::filesystem::exists(options_.locations.config, error);
   ports.info.version = BATON_VERSION;

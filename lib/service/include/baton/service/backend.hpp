@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace baton::service {
 
@@ -35,6 +36,7 @@ struct BackendPorts {
   api::DaemonInfo info;             // what does not change
   std::string state_dir;
   std::string database;
+  std::vector<std::string> left_alone;  // "run ID: why", of runs whose stored state makes no sense
 };
 
 std::unique_ptr<api::Backend> make_backend(BackendPorts ports);
