@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import unittest
 
 import harness
 
@@ -11,6 +12,16 @@ tasks:
   held: {{run: "read code < {go}; exit 3"}}
 """
 TRUE = "tasks: {a: {command: ['true']}}\n"
+KEYS = """\
+tasks:
+  t:
+    matrix: {{n: [0, 1, 2]}}
+    env: {{N: "${{{{ matrix.n }}}}"}}
+    run: |
+      echo "$BATON_IDEMPOTENCY_KEY" >> "{work}/keys"
+      exit "$N"
+"""
+TRACED = harness.BIN.parent / "tests" / "e2e" / "traced_worker"
 KINDS = ("gone", "empty", "half", "flipped", "garbage", "folder", "link", "pipe")
 # Each is a place that can be damaged by itself; locks, sockets and logs of programs are made anew anyway.
 FILES = (".", "boot-id", "cgroups", "daemon", "details", "journal", "logs", "slots", "trash", "logs/00000001.seg", "session.lock",
@@ -84,6 +95,40 @@ class WorkerFiles(harness.TestCase):
             for kind in KINDS:
                 with self.subTest(file=name, kind=kind):
                     self.check(name, kind)
+
+
+@unittest.skipIf(shutil.which("strace") is None or os.geteuid() != 0, "needs root and strace")
+class FailingJournal(harness.TestCase):
+    """The first session's system calls on its journal fail; those after it find everything in order."""
+
+    def check(self, *inject):
+        self.box.env["BATON_SWEEP_DIR"] = str(self.box.root)
+        self.box.env["ASAN_OPTIONS"] = self.box.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # it needs ptrace too
+        notes = self.box.root / "notes"
+        journal = self.box.state / "workers" / "local" / "journal"
+        command = ["strace", "-D", "-q", "-o", notes, "-P", journal, *inject]
+        (self.box.root / "session").write_text("".join(f"{argument}\n" for argument in command))
+        self.box.start("--worker-program", TRACED)
+        run = self.box.submit(self.box.write("keys.yaml", KEYS.format(work=self.box.work)))
+        self.box.wait(run, check=1)
+        self.assertEqual(self.box.states(run), {"t[n=0]": "succeeded", "t[n=1]": "failed", "t[n=2]": "failed"})
+        classes = [attempt["class"] for task in self.box.describe(run)["tasks"] for attempt in task["attempts"]]
+        self.assertEqual(classes, [None, "exit:1", "exit:2"])
+        keys = (self.box.work / "keys").read_text().split()
+        self.assertEqual(sorted(keys), [f"{run}/t[n={n}]/1" for n in range(3)])
+        self.assertIn("INJECTED", notes.read_text())
+
+    def test_that_cannot_be_read(self):
+        self.check("-e", "inject=pread64:error=EIO:when=1")
+        self.assertIn("journal: Input/output error", self.box.log())
+
+    def test_that_takes_no_more(self):
+        self.check("-e", "inject=write:error=ENOSPC:when=3+")
+        self.assertIn("journal: No space left on device", self.box.log())
+
+    def test_that_cannot_be_written(self):
+        self.check("-e", "inject=write:error=EIO:when=2")
+        self.assertIn("journal: Input/output error", self.box.log())
 
 
 if __name__ == "__main__":
