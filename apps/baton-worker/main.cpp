@@ -1,10 +1,28 @@
 // Runs task processes on one host for one daemon. Started by batond, locally or through ssh; not by people.
 #include <CLI/CLI.hpp>
+#include <baton/worker/check.hpp>
 #include <baton/worker/programs.hpp>
+
+#include <fmt/format.h>
 
 #include <sys/prctl.h>
 
 #include <cstdio>
+
+namespace {
+
+// 0: nothing was found, 1: something was, 2: it cannot be looked at.
+int check_folder(const std::string& folder) {
+  const auto findings = baton::worker::check_folder(folder);
+  if (!findings) {
+    fmt::print(stderr, "baton-worker: {}\n", findings.error().message);
+    return 2;
+  }
+  for (const std::string& finding : *findings) fmt::print("{}\n", finding);
+  return findings->empty() ? 0 : 1;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   // Programs started by descriptor are named after its number otherwise.
@@ -29,10 +47,12 @@ int main(int argc, char** argv) {
   supervise->add_option("--ready-fd", ready_fd, "Written to when it listens");
   CLI::App* session = add("session", "Run a session (started by the supervisor)");
   session->add_option("--notify-fd", notify_fd, "Readable when the supervisor has something for the session");
+  CLI::App* check = add("check", "Say what is wrong with a worker folder, one line each (used by baton doctor --fsck)");
   CLI11_PARSE(app, argc, argv);
 
   options.idle_exit = std::chrono::milliseconds(idle_ms);
   if (attach->parsed()) return baton::worker::attach(options);
   if (supervise->parsed()) return baton::worker::supervise(options, ready_fd);
+  if (check->parsed()) return check_folder(options.folder);
   return session->parsed() ? baton::worker::run_session(options, notify_fd) : 2;
 }

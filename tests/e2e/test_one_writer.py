@@ -128,6 +128,30 @@ class OneWriter(harness.TestCase):
         self.assertIn("makes no sense", findings[1])
         self.assertEqual(self.box.baton("doctor", "--fsck", "-o", "json").stdout, result.stdout)
 
+    def test_the_check_looks_into_the_workers_files_and_the_runs_under_way(self):
+        for name in ("started", "go"):
+            self.box.fifo(name)
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
+        (self.box.work / "started").read_text()
+        daemon.stop()
+        self.check_clean()
+        worker = self.box.state / "workers" / "local"
+        with open(worker / "journal", "ab") as journal:
+            journal.write(b"BATN torn")
+        (worker / "logs" / "00000001.seg").unlink()
+        with sqlite3.connect(self.box.state / "baton.db") as database:
+            database.execute("UPDATE bundles SET contents = replace(contents, 'held', 'hold')")
+        before = sorted((path.name, path.stat().st_mtime_ns) for path in worker.rglob("*"))
+        result = self.box.baton("doctor", "--fsck", "-o", "json")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        findings = json.loads(result.stdout)
+        self.assertEqual(len(findings), 3, findings)
+        self.assertRegex(findings[0], f"run {run}: .*held")
+        self.assertEqual(findings[1], "worker local: journal: 9 bytes are no records, what they said is lost")
+        self.assertRegex(findings[2], r"worker local: attempt \d+: its log logs/00000001.seg is missing")
+        self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in worker.rglob("*")))
+
     def test_a_run_that_makes_no_sense_is_named_and_the_others_are_served(self):
         for name in ("started", "go"):
             self.box.fifo(name)

@@ -1,5 +1,6 @@
 // How the daemon comes up: nothing is served and no worker is called before everything that was is remembered.
 #include "daemon_parts.hpp"
+#include "worker_program.hpp"
 
 #include <baton/engine/snapshot_check.hpp>
 #include <baton/executor/worker_executor.hpp>
@@ -19,16 +20,6 @@
 
 namespace baton::service {
 namespace {
-
-std::string find_worker_program() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    const std::string beside = (self.parent_path() / "baton-worker").string();
-    if (::access(beside.c_str(), X_OK) == 0) return beside;
-  }
-  return "baton-worker";
-}
 
 // systemd's socket activation (sd_listen_fds(3)): the first descriptor it passes is 3.
 int inherited_socket() {

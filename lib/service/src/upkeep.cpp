@@ -1,11 +1,15 @@
 #include <baton/service/upkeep.hpp>
 
+#include <baton/base/descriptor.hpp>
+#include <baton/engine/snapshot_check.hpp>
+#include <baton/executor/worker_executor.hpp>
+#include <baton/service/bundles.hpp>
 #include <baton/service/state_dir.hpp>
 #include <baton/store/store.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,7 +17,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <vector>
+
+#include "worker_program.hpp"
 
 namespace baton::service {
 namespace {
@@ -36,38 +44,45 @@ Result<StateDir> claim_existing(const Locations& locations) {
   return StateDir::claim(locations.state_dir);
 }
 
-// Each must be what the worker makes of it, and belong to this user.
-void check_file(const std::filesystem::path& path, bool is_folder, std::vector<std::string>& findings) {
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0) {
-    if (errno != ENOENT)
-      findings.push_back(fmt::format("{}: {}", path.string(), fail_errno(errno, "stat").error().message));
-    return;
-  }
-  if (is_folder ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode)) {
-    findings.push_back(fmt::format("{} is not a {}", path.string(), is_folder ? "folder" : "regular file"));
-  } else if (info.st_uid != ::geteuid()) {
-    findings.push_back(fmt::format("{} belongs to user {}", path.string(), info.st_uid));
-  } else if ((info.st_mode & 0077) != 0 && is_folder) {
-    findings.push_back(fmt::format("{} can be entered by others", path.string()));
-  }
+Result<> fits_workflow(const engine::RunSnapshot& run, const std::string& bundle) {
+  const auto workflow = parse_stored(bundle, run.created.used_path);
+  if (!workflow) return std::unexpected(workflow.error());
+  return engine::check_snapshot(run, **workflow);
 }
 
-void check_worker(const std::filesystem::path& folder, std::vector<std::string>& findings) {
-  check_file(folder, true, findings);
-  for (const char* part : {"logs", "slots", "trash", "details"}) check_file(folder / part, true, findings);
-  for (const char* part : {"journal", "daemon", "boot-id"}) check_file(folder / part, false, findings);
-  if (std::filesystem::exists(folder / "daemon") && !incarnation_in((folder / "daemon").native())) {
-    findings.push_back(
-        fmt::format("{} makes no sense: the worker will refuse its daemon", (folder / "daemon").string()));
+// All that a program says, to its end.
+std::string read_all(int fd) {
+  std::string text;
+  char chunk[4096];
+  for (ssize_t got = 0; (got = ::read(fd, chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(got));
+  return text;
+}
+
+// A worker's files are its own: it looks at them, and each line that it says is a finding.
+void check_worker(const std::string& name, const std::string& folder, std::vector<std::string>& findings) {
+  const auto program = executor::spawn_link({find_worker_program(), "check", "--dir", folder});
+  const auto note = [&](std::string_view line) { findings.push_back(fmt::format("worker {}: {}", name, line)); };
+  if (!program) return note(program.error().message);
+  const Descriptor words(program->fd);
+  const Descriptor errors(program->errors);
+  ::shutdown(words.get(), SHUT_WR);
+  std::istringstream said(read_all(words.get()));
+  for (std::string line; std::getline(said, line);) note(line);
+  int status = 0;
+  while (::waitpid(program->pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (WIFEXITED(status) && WEXITSTATUS(status) <= 1) return;
+  std::string why = read_all(errors.get());
+  note(why.empty() ? "the check itself died" : std::string_view(why).substr(0, why.find('\n')));
 }
 
 void check_workers(const std::string& state_dir, std::vector<std::string>& findings) {
   std::error_code error;
+  std::set<std::filesystem::path> folders;  // in a steady order
   for (const auto& folder : std::filesystem::directory_iterator(state_dir + "/workers", error)) {
-    check_worker(folder.path(), findings);
+    folders.insert(folder.path());
   }
+  for (const auto& folder : folders) check_worker(folder.filename().string(), folder.string(), findings);
 }
 
 }  // namespace
@@ -75,7 +90,7 @@ void check_workers(const std::string& state_dir, std::vector<std::string>& findi
 int check_state(const Locations& locations, bool json) {
   const Result<StateDir> dir = claim_existing(locations);
   if (!dir) return refused(dir.error());
-  auto findings = store::check_database(dir->database());
+  auto findings = store::check_database(dir->database(), fits_workflow);
   if (!findings && findings.error().code == ErrorCode::corrupt) findings = {{findings.error().message}};
   if (!findings) return refused(findings.error());
   check_workers(dir->path(), *findings);

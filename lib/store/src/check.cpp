@@ -74,18 +74,23 @@ void check_file(Connection& connection, std::vector<std::string>& findings) {
 }
 
 // What a start would refuse to go on with.
-void check_active_runs(Connection& connection, std::vector<std::string>& findings) {
+void check_active_runs(Connection& connection, const FitsWorkflow& fits, std::vector<std::string>& findings) {
   StatementCache statements(connection);
   Rows rows = statements["SELECT key, id FROM runs WHERE state NOT IN (2, 3, 4) ORDER BY key"].query();
   while (rows.next()) {
     const auto run = load_run(statements, rows.id<RunKey>(0));
-    if (!run) findings.push_back(fmt::format("run {}: {}", rows.text(1), run.error().message));
+    Result<> good = run ? Result<>() : std::unexpected(run.error());
+    if (run && fits) {
+      Rows bundle = statements["SELECT contents FROM bundles WHERE hash = ?1"].query(run->created.bundle_hash);
+      good = bundle.next() ? fits(*run, bundle.text(0)) : fail(ErrorCode::corrupt, "its workflow is missing");
+    }
+    if (!good) findings.push_back(fmt::format("run {}: {}", rows.text(1), good.error().message));
   }
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> check_database(const std::string& path) {
+Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits) {
   try {
     Connection connection(path, Access::read_write);
     connection.set_busy_timeout(0);
@@ -95,7 +100,7 @@ Result<std::vector<std::string>> check_database(const std::string& path) {
     Transaction transaction(connection);
     check_file(connection, findings);
     apply_rules(connection, findings);
-    check_active_runs(connection, findings);
+    check_active_runs(connection, fits, findings);
     return findings;
   } catch (const SqlError& error) {
     return std::unexpected(error.error());

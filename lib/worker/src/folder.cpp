@@ -42,19 +42,30 @@ Result<std::string> read_boot_id() {
   return text;
 }
 
+Result<Owner> read_owner(int folder) {
+  constexpr std::size_t kMaxBytes = 1024;
+  const auto text = read_file_at(folder, kDaemonFile, kMaxBytes);
+  if (!text) return std::unexpected(text.error());
+  const std::size_t space = text->find(' ');
+  Owner owner;
+  const char* end = text->data() + text->size();
+  if (space == std::string::npos ||
+      std::from_chars(text->data() + space + 1, end, owner.incarnation).ec != std::errc()) {
+    return fail(ErrorCode::corrupt, "the file `daemon` of the worker folder makes no sense");
+  }
+  owner.daemon_id = text->substr(0, space);
+  return owner;
+}
+
 Result<void> admit_daemon(int folder, const std::string& daemon_id, std::uint64_t incarnation) {
   if (!is_id(daemon_id)) return fail(ErrorCode::invalid_argument, "the daemon's id is not one");
-  auto text = read_file_at(folder, kDaemonFile, 1024);
-  if (!text && text.error().code != ErrorCode::not_found) return std::unexpected(text.error());
-  if (text) {
-    const std::size_t space = text->find(' ');
-    std::uint64_t highest = 0;
-    const char* end = text->data() + text->size();
-    if (space == std::string::npos || std::from_chars(text->data() + space + 1, end, highest).ec != std::errc()) {
-      return fail(ErrorCode::corrupt, "the file `daemon` of the worker folder makes no sense");
+  const auto owner = read_owner(folder);
+  if (!owner && owner.error().code != ErrorCode::not_found) return std::unexpected(owner.error());
+  if (owner) {
+    const std::uint64_t highest = owner->incarnation;
+    if (owner->daemon_id != daemon_id) {
+      return fail(ErrorCode::denied, "this worker folder belongs to daemon {}", owner->daemon_id);
     }
-    const std::string owner = text->substr(0, space);
-    if (owner != daemon_id) return fail(ErrorCode::denied, "this worker folder belongs to daemon {}", owner);
     if (incarnation < highest && !mutated(Mutation::skip_incarnation)) {
       return fail(ErrorCode::denied, "incarnation {} is stale: {} was here before", incarnation, highest);
     }

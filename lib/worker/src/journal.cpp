@@ -1,3 +1,4 @@
+#include <baton/base/file.hpp>
 #include <baton/worker/journal.hpp>
 
 #include <fcntl.h>
@@ -118,6 +119,16 @@ Result<void> Journal::compact() {
   read_to_ = 0;  // what was not read yet is in there too
   compact_at_ = size_ + compact_bytes_;
   return {};
+}
+
+Result<JournalContents> inspect_journal(int folder) {
+  constexpr std::size_t kMaxBytes = 1u << 30;  // it is compacted long before
+  const auto bytes = read_file_at(folder, kName, kMaxBytes);
+  if (!bytes) return std::unexpected(bytes.error());
+  JournalContents contents;
+  scan(*bytes, contents.records);
+  contents.damaged_bytes = bytes->size() - contents.records.size() * sizeof(Record);
+  return contents;
 }
 
 int append_to_journal(int folder, Record& record) noexcept {

@@ -33,8 +33,6 @@ Result<std::vector<std::uint32_t>> list_numbers(int folder, const char* name, st
   return numbers;
 }
 
-std::string slot_folder(std::uint32_t number) { return fmt::format("slots/{:08}", number); }
-
 // A time of modification that no change leaves in place: how an untouched folder is recognised with one call.
 constexpr timespec kUntouched[2] = {{0, 0}, {0, 0}};
 
@@ -60,6 +58,7 @@ bool holds_only(int parent, const std::string& folder, std::string_view name) {
 
 }  // namespace
 
+std::string slot_name(std::uint32_t number) { return fmt::format("slots/{:08}", number); }
 std::string segment_name(std::uint32_t number) { return fmt::format("logs/{:08}.seg", number); }
 
 Slots::Slots(const Folder& folder, std::uint64_t rotate_bytes)
@@ -71,7 +70,7 @@ Result<void> Slots::open(const std::set<std::uint32_t>& in_use) {
   for (const std::uint32_t number : *folders) {
     next_ = std::max(next_, number + 1);
     if (in_use.contains(number)) continue;
-    if (auto discarded = sweeper_.discard(slot_folder(number)); !discarded) return discarded;
+    if (auto discarded = sweeper_.discard(slot_name(number)); !discarded) return discarded;
   }
   auto segments = list_numbers(folder_.fd.get(), "logs", ".seg");
   if (!segments) return std::unexpected(segments.error());
@@ -124,7 +123,7 @@ Result<Slot*> Slots::make(std::uint32_t number) {
   slot->log.reset(::openat(folder_.fd.get(), name.c_str(), kFlags, 0600));
   if (!slot->log) return fail_errno(errno, name);
   slot->end = size(*slot);
-  slot->folder = slot_folder(number);
+  slot->folder = slot_name(number);
   slot->tmp_path = fmt::format("{}/{}/tmp", folder_.path, slot->folder);
   slot->output_path = fmt::format("{}/{}/output", folder_.path, slot->folder);
   slot->script_path = fmt::format("{}/{}/script", folder_.path, slot->folder);

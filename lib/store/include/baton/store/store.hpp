@@ -92,8 +92,10 @@ class Store {
   virtual void post(std::function<void()> completion) = 0;
 };
 
-// Integrity and sense of a database file that no daemon has open: one line per finding; empty: all is well.
-Result<std::vector<std::string>> check_database(const std::string& path);
+// Integrity and sense of a database file that no daemon has open: one line per finding; empty: all is well. `fits`
+// says why a run that has not ended does not fit its workflow, whose stored files it is given.
+using FitsWorkflow = std::function<Result<>(const engine::RunSnapshot& run, const std::string& bundle)>;
+Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits = {});
 
 // A consistent copy, also while a daemon runs: one file, 0600, synced, that was not there before. The copy says that it
 // is one: no daemon goes on from it before adopt_database(). conflict: `to` exists already.

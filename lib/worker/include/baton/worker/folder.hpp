@@ -6,8 +6,8 @@
 //   logs/NNNNNNNN.seg, slots/NNNNNNNN/, trash/              output and scratch of attempts (slots.hpp)
 //   details/ATTEMPT                                         outcomes that do not fit a journal record
 #pragma once
-#include <baton/base/result.hpp>
 #include <baton/base/descriptor.hpp>
+#include <baton/base/result.hpp>
 
 #include <cstdint>
 #include <string>
@@ -26,6 +26,13 @@ Result<Folder> open_folder(const std::string& path);
 
 // /proc/sys/kernel/random/boot_id: changes with every boot of the host.
 Result<std::string> read_boot_id();
+
+// Whose folder it is, as the file `daemon` says ("ID INCARNATION"). not_found: nobody's yet; corrupt, io.
+struct Owner {
+  std::string daemon_id;
+  std::uint64_t incarnation = 0;  // the highest seen
+};
+Result<Owner> read_owner(int folder);
 
 // Raises the highest incarnation seen. denied: the folder is another daemon's, or a newer incarnation was here before.
 Result<void> admit_daemon(int folder, const std::string& daemon_id, std::uint64_t incarnation);

@@ -3,9 +3,9 @@
 // It is not synced: it must survive every process, not the kernel. After a reboot no unfinished attempt is alive
 // anyway. Room for it is allocated ahead, so that exits can be recorded on a full disk.
 #pragma once
+#include <baton/base/descriptor.hpp>
 #include <baton/base/ids.hpp>
 #include <baton/base/result.hpp>
-#include <baton/base/descriptor.hpp>
 #include <baton/worker/record.hpp>
 
 #include <map>
@@ -68,6 +68,13 @@ class Journal {
   std::uint64_t compact_bytes_;
   std::uint64_t compact_at_;
 };
+
+// What a journal holds, for who only looks.
+struct JournalContents {
+  std::vector<Record> records;
+  std::uint64_t damaged_bytes = 0;  // of no record: a torn piece, or worse
+};
+Result<JournalContents> inspect_journal(int folder);
 
 // The supervisor's way: opens by name under the lock that compaction holds, so that no record goes to a replaced file.
 // 0 or an errno; EWOULDBLOCK while a compaction is under way.

@@ -3,8 +3,8 @@
 // A slot is used by one attempt after the other. Its number is the segment's number, given once and never again in a
 // worker folder. An attempt's log is what was appended to the segment while it had the slot.
 #pragma once
-#include <baton/base/result.hpp>
 #include <baton/base/descriptor.hpp>
+#include <baton/base/result.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/sweeper.hpp>
 
@@ -61,7 +61,8 @@ class Slots {
   std::uint32_t next_ = 1;
 };
 
-// A segment's name below the worker folder: logs/NNNNNNNN.seg.
+// Names below the worker folder: slots/NNNNNNNN and logs/NNNNNNNN.seg.
+std::string slot_name(std::uint32_t number);
 std::string segment_name(std::uint32_t number);
 
 }  // namespace baton::worker
