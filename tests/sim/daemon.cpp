@@ -247,6 +247,7 @@ Daemon::Daemon(Site& site) : site_(site), store_(std::make_unique<SqliteStore>(*
 Daemon::~Daemon() {
   life_->alive = false;
   executor_.reset();
+  life_->missed.clear();  // they keep their pipes, which keep this life
 }
 
 void Daemon::wake_at(std::optional<TimePoint> time) {

@@ -37,6 +37,7 @@ const std::string& template_database(const std::string& folder) {
     if (!store::ensure_file(made)) throw Violation{"set-up", made};
     store::Connection connection(made, store::Access::read_write);
     store::prepare_database(connection);
+    connection.execute("UPDATE meta SET state_id = '00000000000000000000000000000001'");  // it travels in frames
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     return made;
   }();
@@ -80,6 +81,8 @@ class Simulation {
     daemon_.reset();
     daemon_ = std::make_unique<Daemon>(site_);  // what is on disk is what was said
   }
+
+  [[nodiscard]] std::uint64_t digest() const { return world_.digest(); }
 
   std::uint64_t steps = 0;
 
@@ -266,6 +269,7 @@ Outcome simulate(std::uint64_t seed, const Plan& plan, const std::string& folder
       outcome.violation = violation;
     }
     outcome.steps = simulation.steps;
+    outcome.digest = simulation.digest();
   } catch (const Violation& violation) {
     outcome.violation = violation;
   }

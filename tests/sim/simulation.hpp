@@ -10,6 +10,7 @@ namespace baton::sim {
 struct Outcome {
   std::optional<Violation> violation;
   std::uint64_t steps = 0;
+  std::uint64_t digest = 0;  // of everything that happened: the same for a seed in every build
 };
 
 // `folder`: an empty one, on a fast file system; it is left empty.

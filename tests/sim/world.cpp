@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace baton::sim {
@@ -15,11 +16,22 @@ void World::thaw(Life& life, const std::shared_ptr<Life>& shared) {
   for (auto& happen : std::exchange(life.missed, {})) at(now_, shared, std::move(happen));
 }
 
+void World::note(std::string_view bytes) {
+  while (!bytes.empty()) {
+    std::uint64_t word = bytes.size();
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    digest_ = mix(digest_, word);
+    bytes.remove_prefix(size);
+  }
+}
+
 bool World::step() {
   if (events_.empty()) return false;
   Event event = events_.top();
   events_.pop();
   now_ = event.when;
+  digest_ = mix(digest_ ^ event.order, now_);
   if (event.life && !event.life->alive) return true;
   if (event.life && event.life->frozen) {
     event.life->missed.push_back(std::move(event.happen));
