@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "enumerate.hpp"
 #include "mutations.hpp"
 #include "runs.hpp"
 
@@ -18,14 +19,14 @@ struct Options {
   Manner manner;
   std::optional<std::uint64_t> seed;
   std::string seeds_file;
-  bool mutations = false;
+  bool mutations = false, enumerate = false;
 };
 
 int usage() {
   fmt::print(stderr,
              "sim (--seed N [--trace] | --seeds COUNT [--from N] [--jobs N] | --seeds-file FILE) [--digest] [--twice]\n"
              "    [--mutation NAME]\n"
-             "sim --mutations\n");
+             "sim --mutations | --enumerate\n");
   return 2;
 }
 
@@ -35,6 +36,7 @@ bool take_option(Options& options, std::string_view name, const char* value, boo
   if (name == "--digest") return options.manner.digest = true;
   if (name == "--twice") return options.manner.twice = true;
   if (name == "--mutations") return options.mutations = true;
+  if (name == "--enumerate") return options.enumerate = true;
   took_value = true;
   if (value == nullptr) return false;
   if (name == "--mutation") return activate(value);
@@ -64,6 +66,7 @@ int run(int argc, char** argv) {
   spdlog::set_level(options.manner.trace ? spdlog::level::info : spdlog::level::off);
   name_seed_on_abort();
   if (options.mutations) return run_mutations(1'000);
+  if (options.enumerate) return run_enumeration();
   if (!options.seeds_file.empty()) return run_file(options.seeds_file, options.manner);
   if (options.range.count > 0) return run_seeds(options.range, options.manner);
   if (options.seed) return run_seed(*options.seed, options.manner);

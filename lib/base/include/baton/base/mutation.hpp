@@ -18,6 +18,7 @@ enum class Mutation : std::uint8_t {
   report_unrecorded,      // worker: an exit is reported and not recorded
   retry_after_cancel,     // engine: what fails after a cancel is tried again
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
+  run_after_skip,         // engine: what needs a skipped task runs
   ignore_reboot,          // worker and link: a boot is not noticed
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };
