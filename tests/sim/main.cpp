@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "disk.hpp"
 #include "enumerate.hpp"
 #include "mutations.hpp"
 #include "runs.hpp"
@@ -65,6 +66,7 @@ int run(int argc, char** argv) {
   }
   spdlog::set_level(options.manner.trace ? spdlog::level::info : spdlog::level::off);
   name_seed_on_abort();
+  Disk::install();
   if (options.mutations) return run_mutations(1'000);
   if (options.enumerate) return run_enumeration();
   if (!options.seeds_file.empty()) return run_file(options.seeds_file, options.manner);

@@ -58,6 +58,7 @@ void Model::committed(const std::vector<engine::Record>& records, std::uint64_t 
 
 void Model::put(const engine::RunCreated& record) {
   require(!created_.contains(record.run), "P1 numbers", "run {} was made twice", record.run.value());
+  require(!refused_.contains(record.id), "P1 refused leaves no trace", "run {}", record.id);
   created_[record.run] = record;
 }
 
@@ -230,6 +231,11 @@ bool Model::is_cancel_answered(RunKey run) const {
 void Model::accepted(RunKey run) {
   require(created_.contains(run) && runs_.contains(run), "P1 answered when durable", "run {}", run.value());
   accepted_.insert(run);
+}
+
+void Model::refused(const std::string& id) {
+  for (const auto& [run, created] : created_) require(created.id != id, "P1 refused leaves no trace", "run {}", id);
+  refused_.insert(id);
 }
 
 void Model::cancel_answered(RunKey run) {

@@ -30,6 +30,7 @@ class Model {
   // --- answers ---
   void accepted(RunKey run);
   void cancel_answered(RunKey run);
+  void refused(const std::string& id);  // for want of room: there is and will be no such run
 
   // --- what the daemon tells workers ---
   void launch_sent(AttemptId attempt, std::uint64_t incarnation) const;
@@ -86,6 +87,7 @@ class Model {
   std::map<InstanceKey, engine::InstanceChanged> instances_;
   std::map<AttemptId, engine::AttemptChanged> attempts_;
   std::map<AttemptId, Truth> truths_;
+  std::set<std::string> refused_;
   std::set<RunKey> accepted_, cancel_answered_, retried_;
 };
 

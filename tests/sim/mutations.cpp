@@ -23,11 +23,12 @@ struct Named {
   bool by_graphs = false;  // the small graphs catch it, and no seed need
 };
 
-constexpr std::array<Named, 14> kMutations{{
+constexpr std::array<Named, 15> kMutations{{
     {Mutation::launch_before_commit, "launch_before_commit"},
     {Mutation::forget_before_commit, "forget_before_commit"},
     {Mutation::answer_before_commit, "answer_before_commit"},
     {Mutation::skip_incarnation, "skip_incarnation"},
+    {Mutation::commit_without_room, "commit_without_room"},
     {Mutation::skip_commit_fence, "skip_commit_fence"},
     {Mutation::start_repeated_launch, "start_repeated_launch"},
     {Mutation::drop_tombstone, "drop_tombstone"},

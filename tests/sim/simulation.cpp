@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "daemon.hpp"
+#include "disk.hpp"
 
 namespace baton::sim {
 namespace {
@@ -103,16 +104,25 @@ class Simulation {
   }
 
   void start_daemon() {
-    if (!daemon_) daemon_ = std::make_unique<Daemon>(site_);
+    if (daemon_) return;
+    try {
+      daemon_ = std::make_unique<Daemon>(site_);
+    } catch (const NoStart&) {
+      world_.say("no daemon can begin");
+      start_later(500 * kMs);
+    }
   }
-  void crash_daemon() {
-    daemon_.reset();
+  void start_later(Time delay) {
     if (starting_) return;
     starting_ = true;
-    world_.after(20 * kMs, nullptr, [this] {
+    world_.after(delay, nullptr, [this] {
       starting_ = false;
       start_daemon();
     });
+  }
+  void crash_daemon() {
+    daemon_.reset();
+    start_later(20 * kMs);
   }
   // SIGSTOP for a while; what keeps two daemons apart (the lock) is lost too.
   void freeze(const Action& action) {
@@ -176,6 +186,9 @@ class Simulation {
       case What::crash_after_commit:
         site_.crash_after_commit = true;
         return;
+      case What::full_disk:
+        Disk::fill_after(action.a % 3 == 0 ? 0 : action.a % 40);
+        return world_.after(action.b % (6 * kSecond), nullptr, [] { Disk::empty(); });
       case What::crash_in_release:
         site_.crash_in_release = 1 + action.a % 3;
         return;
@@ -228,6 +241,7 @@ class Simulation {
     site_.crash_before_commit = site_.crash_after_commit = false;
     site_.crash_in_release = 0;
     site_.slow_until = 0;
+    Disk::empty();
     site_.duplicates = 0;
     machine_.stop_faults();
     if (stale_) wake_stale();
@@ -259,6 +273,7 @@ void empty(const std::string& folder) {
 }  // namespace
 
 Outcome simulate(std::uint64_t seed, const Plan& plan, const std::string& folder, bool trace) {
+  Disk::empty();
   empty(folder);
   Outcome outcome;
   try {

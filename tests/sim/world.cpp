@@ -60,7 +60,8 @@ std::string_view to_string(What what) {
                               "reboot the worker",
                               "slow disk",
                               "duplicate frames",
-                              "tear the journal"};
+                              "tear the journal",
+                              "the database's disk is full"};
   return kNames[static_cast<std::size_t>(what)];
 }
 
@@ -123,6 +124,13 @@ Plan make_plan(std::uint64_t seed) {
   constexpr auto kFaults = static_cast<std::uint64_t>(What::tear_journal) + 1 - kFirstFault;
   for (std::uint64_t n = chance.below(9); n > 0; --n) {
     add(static_cast<What>(kFirstFault + chance.below(kFaults)), span);
+  }
+  // Chance of its own, so that what seeds did before there was this fault they still do.
+  Chance disk(mix(seed, 0xd15));
+  for (std::uint64_t n = disk.in(4) ? 1 + disk.below(3) : 0; n > 0; --n) {
+    const Time when = disk.below(span);
+    plan.actions.push_back({when, What::full_disk, disk.next(), disk.next()});
+    if (disk.in(3)) plan.actions.push_back({when + disk.below(kSecond), What::crash_daemon, 0, 0});
   }
   std::ranges::stable_sort(plan.actions, {}, &Action::when);
   return plan;

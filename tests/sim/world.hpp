@@ -118,6 +118,7 @@ enum class What : std::uint8_t {
   slow_disk,
   duplicate,
   tear_journal,
+  full_disk,
 };
 std::string_view to_string(What what);
 

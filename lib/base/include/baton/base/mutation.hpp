@@ -11,6 +11,7 @@ enum class Mutation : std::uint8_t {
   forget_before_commit,   // scheduler: the worker may drop an end that is not on disk
   answer_before_commit,   // scheduler: a request is answered before it is on disk
   skip_incarnation,       // worker: a daemon of an earlier start is admitted
+  commit_without_room,    // store: what finds the disk full counts as committed
   skip_commit_fence,      // store: a daemon of an earlier start commits
   start_repeated_launch,  // worker: a launch that comes again starts again
   drop_tombstone,         // worker: a kill of what has not started is answered and not remembered
