@@ -1,5 +1,6 @@
 #include "daemon.hpp"
 
+#include <sqlite3.h>
 #include <baton/engine/snapshot_check.hpp>
 #include <baton/wire/frame.hpp>
 
@@ -141,6 +142,8 @@ class Daemon::SqliteStore final : public store::Store {
  public:
   explicit SqliteStore(Daemon& daemon) : daemon_(daemon) {
     auto connection = std::make_unique<store::Connection>(daemon.site_.database, store::Access::read_write);
+    // A daemon that is killed moves nothing from the log into the database.
+    sqlite3_db_config(connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     store::prepare_database(*connection);
     writer_ = std::make_unique<store::Writer>(
         std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); },
