@@ -35,8 +35,13 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
 
   void send(const wire::ToWorker& message) override {
     if (closed_) return;
-    if (const auto* launch = std::get_if<wire::Launch>(&message))
+    if (const auto* launch = std::get_if<wire::Launch>(&message)) {
+      site_.world.say("daemon {} launches attempt {}", incarnation_, launch->attempt.value());
       site_.model.launch_sent(launch->attempt, incarnation_);
+    }
+    if (const auto* kill = std::get_if<wire::Kill>(&message)) {
+      site_.world.say("daemon {} kills attempt {}", incarnation_, kill->attempt.value());
+    }
     if (const auto* forget = std::get_if<wire::Forget>(&message)) {
       for (const AttemptId attempt : forget->attempts) site_.model.forget_sent(attempt);
     }

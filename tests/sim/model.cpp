@@ -85,6 +85,8 @@ void Model::put(const engine::TaskExpanded& record) {
 void Model::put(const engine::InstanceChanged& record) { instances_[record.key] = record; }
 
 void Model::put(const engine::AttemptChanged& record) {
+  world_.say("committed: attempt {} is {} {}", record.id.value(), engine::to_string(record.state),
+             workflow::to_string(record.failure));
   const auto before = attempts_.find(record.id);
   if (before == attempts_.end()) {
     require(!is_cancel_answered(record.key.run), "P4 no attempt after an answered cancel", "attempt {} of run {}",
