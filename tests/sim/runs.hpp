@@ -5,7 +5,8 @@
 
 namespace baton::sim {
 
-// The folder of one simulation at a time, and the database that all of its simulations begin with; gone at the end.
+// The folder of one simulation at a time, and the database that all simulations of this process begin with; gone at the
+// end. One for each process.
 class Workspace {
  public:
   explicit Workspace(std::uint64_t number);

@@ -26,7 +26,8 @@ class Trial {
     submit.id = "r";
     submit.workflow = graph_.workflow;
     submit.working_dir = "/";
-    happen("submit", {up(false), std::move(submit)});
+    story_.push_back("submit");
+    happen({up(false), std::move(submit)});
     while (!over()) go_on();
     require(store_.unfinished().empty(), "the run ends", "{}", story());
   }
@@ -38,18 +39,34 @@ class Trial {
   };
 
   // --- what happens ---
+  using Events = std::vector<engine::Event>;
+
   void go_on() {
     require(!live_.empty(), "something runs until the run ends", "{}", story());
-    const std::size_t ways = freedom_.any_order ? live_.size() : 1;
-    const bool may_cancel = freedom_.cancel && !cancelled_;
-    std::size_t chosen = choices_.pick(2 * ways + (may_cancel ? 1 : 0) + (freedom_.reboot ? 1 : 0));
-    if (chosen < 2 * ways) return end(live_[chosen / 2], chosen % 2 == 0);
-    chosen -= 2 * ways;
-    if (may_cancel && chosen == 0) return cancel();
-    reboot();
+    Events events = choose();
+    if (freedom_.pairs && !live_.empty() && choices_.pick(2) == 1) {
+      settle_rules();
+      story_.push_back("and in the same step");
+      std::ranges::move(choose(), std::back_inserter(events));
+    }
+    happen(std::move(events));
   }
 
-  void end(Live which, bool well) {
+  Events choose() {
+    const std::size_t ways = freedom_.any_order ? live_.size() : 1;
+    const bool may_cancel = freedom_.cancel && !cancelled_;
+    const bool may_come_back = freedom_.reboot && !came_back_;
+    const std::size_t others = (may_cancel ? 1 : 0) + (may_come_back ? 1 : 0) + (freedom_.reboot ? 1 : 0);
+    std::size_t chosen = choices_.pick(2 * ways + others);
+    if (chosen < 2 * ways) return end(live_[chosen / 2], chosen % 2 == 0);
+    chosen -= 2 * ways;
+    if (may_cancel && chosen-- == 0) return cancel();
+    if (may_come_back && chosen == 0) return come_back();
+    return reboot();
+  }
+
+  Events end(Live which, bool well) {
+    story_.push_back(fmt::format("t{} {}", which.task, well ? "succeeds" : "fails"));
     engine::AttemptEnded event;
     event.attempt = which.attempt;
     // What is being cancelled is killed, or has succeeded before that.
@@ -57,24 +74,30 @@ class Trial {
     event.ended_at = now_;
     std::erase_if(live_, [&](const Live& live) { return live.attempt == which.attempt; });
     note_end(which.task, well);
-    happen(fmt::format("t{} {}", which.task, well ? "succeeds" : "fails"), {std::move(event)});
+    return {std::move(event)};
   }
 
-  void cancel() {
+  Events cancel() {
+    story_.push_back("cancel");
     cancelled_ = true;
-    happen("cancel", {engine::CancelRun{.token = 1, .run = RunKey(1), .reason = ""}});
-    for (const Live& live : live_) {
-      require(std::ranges::count(killed_, live.attempt) > 0, "a cancel kills what runs", "t{}\n{}", live.task, story());
-    }
+    return {engine::CancelRun{.token = 1, .run = RunKey(1), .reason = ""}};
   }
 
-  void reboot() {
+  Events come_back() {
+    story_.push_back("the worker comes back");
+    came_back_ = true;
+    engine::WorkerUp event = up(false);
+    event.inventory.clear();
+    return {engine::WorkerDown{}, std::move(event)};
+  }
+
+  Events reboot() {
+    story_.push_back("reboot");
     for (const Live& live : std::exchange(live_, {})) note_end(live.task, false);
-    happen("reboot", {engine::WorkerDown{}, up(true)});
+    return {engine::WorkerDown{}, up(true)};
   }
 
-  void happen(std::string what, std::vector<engine::Event> events) {
-    story_.push_back(std::move(what));
+  void happen(Events events) {
     take(engine_.apply(events, now_));
     settle_rules();
     compare();
@@ -83,7 +106,7 @@ class Trial {
 
   void restart() {
     engine_ = engine::Engine(store_.counters());
-    std::vector<engine::Event> events{engine::PoolsChanged{}};
+    Events events{engine::PoolsChanged{}};
     for (const RunKey run : store_.unfinished()) {
       engine::RunSnapshot snapshot = store_.snapshot(run);
       const auto fits = engine::check_snapshot(snapshot, *graph_.workflow);
@@ -91,7 +114,7 @@ class Trial {
       events.emplace_back(engine::RunRestored{std::move(snapshot), graph_.workflow});
     }
     take(engine_.apply(events, now_));
-    std::vector<engine::Event> back{up(false)};
+    Events back{up(false)};
     take(engine_.apply(back, now_));
     compare();
   }
@@ -107,6 +130,8 @@ class Trial {
     store_.apply(step.records);
     for (const engine::Effect& effect : step.effects) {
       if (const auto* launch = std::get_if<engine::Launch>(&effect)) {
+        require(store_.attempts().at(launch->attempt).state == engine::AttemptState::starting,
+                "what has ended is not launched", "attempt {}\n{}", launch->attempt.value(), story());
         if (std::ranges::any_of(live_, [&](const Live& live) { return live.attempt == launch->attempt; })) continue;
         live_.push_back({launch->attempt, store_.attempts().at(launch->attempt).key.task.value()});
         ++tries_[live_.back().task];
@@ -123,6 +148,10 @@ class Trial {
   }
   [[nodiscard]] bool is_live(std::size_t task) const {
     return std::ranges::any_of(live_, [&](const Live& live) { return live.task == task; });
+  }
+  [[nodiscard]] bool is_killed(std::size_t task) const {
+    const auto live = std::ranges::find(live_, task, &Live::task);
+    return live != live_.end() && std::ranges::find(killed_, live->attempt) != killed_.end();
   }
   void note_end(std::size_t task, bool well) {
     if (well) {
@@ -173,6 +202,8 @@ class Trial {
               engine::to_string(phase), engine::to_string(expected(task)), story());
       require((phase == InstancePhase::starting) == is_live(task), "what is to run is launched", "t{}\n{}", task,
               story());
+      require(phase != InstancePhase::starting || !cancelled_ || is_killed(task), "a cancel kills what runs", "t{}\n{}",
+              task, story());
     }
     const RunState state = store_.run(RunKey(1)).state;
     require(state == expected_run(), "the run's state follows from the rules", "it is {}, not {}\n{}",
@@ -191,7 +222,7 @@ class Trial {
   std::vector<std::uint32_t> tries_;  // attempts of each task
   std::vector<Live> live_;            // launched and not ended, in the order of their launch
   std::vector<AttemptId> killed_;
-  bool cancelled_ = false;
+  bool cancelled_ = false, came_back_ = false;
   std::vector<std::string> story_;
 };
 

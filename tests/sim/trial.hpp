@@ -23,8 +23,10 @@ struct SmallGraph {
 struct Freedom {
   bool any_order = false;  // the next to end is any of those launched
   bool cancel = false;     // once, at any point
-  bool reboot = false;     // of the worker, at any point: all that is launched is lost
-  bool restart = false;    // the engine is thrown away after every step and made anew from its records
+  bool reboot = false;   // of the worker, at any point: all that is launched is lost; or it comes back and has heard of
+                         // nothing yet, so that all is launched again
+  bool pairs = false;    // two of these in one step
+  bool restart = false;  // the engine is thrown away after every step and made anew from its records
 };
 
 // Decides what happens: one sequence of choices after the other until all have been.
