@@ -6,6 +6,7 @@ namespace baton::sim {
 
 void Pipe::send(std::string bytes) {
   if (closed_ || bytes.empty()) return;
+  world_.note(bytes);
   const std::uint64_t chance = world_.hash(id_, sent_++);
   const Time delay = chance % 40 == 0 ? 200 * kMs : 50 + chance % (2 * kMs);
   last_ = std::max(last_, world_.now() + delay);

@@ -1,5 +1,6 @@
 #include "daemon.hpp"
 
+#include <sqlite3.h>
 #include <baton/engine/snapshot_check.hpp>
 #include <baton/wire/frame.hpp>
 
@@ -34,8 +35,13 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
 
   void send(const wire::ToWorker& message) override {
     if (closed_) return;
-    if (const auto* launch = std::get_if<wire::Launch>(&message))
+    if (const auto* launch = std::get_if<wire::Launch>(&message)) {
+      site_.world.say("daemon {} launches attempt {}", incarnation_, launch->attempt.value());
       site_.model.launch_sent(launch->attempt, incarnation_);
+    }
+    if (const auto* kill = std::get_if<wire::Kill>(&message)) {
+      site_.world.say("daemon {} kills attempt {}", incarnation_, kill->attempt.value());
+    }
     if (const auto* forget = std::get_if<wire::Forget>(&message)) {
       for (const AttemptId attempt : forget->attempts) site_.model.forget_sent(attempt);
     }
@@ -141,10 +147,15 @@ class Daemon::SqliteStore final : public store::Store {
  public:
   explicit SqliteStore(Daemon& daemon) : daemon_(daemon) {
     auto connection = std::make_unique<store::Connection>(daemon.site_.database, store::Access::read_write);
+    // A daemon that is killed moves nothing from the log into the database.
+    sqlite3_db_config(connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     store::prepare_database(*connection);
     writer_ = std::make_unique<store::Writer>(
         std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); },
-        std::function<void(store::Space)>());
+        [this](store::Space space) {
+          if (space == store::Space::full) daemon_.site_.world.say("the disk is full");
+          daemon_.scheduler_->on_space(space);
+        });
   }
   Result<store::Recovered> recover() override {
     store::Recovered recovered = store::recover_state(writer_->connection());
@@ -157,11 +168,10 @@ class Daemon::SqliteStore final : public store::Store {
     records_.push_back(batch.records);
     writer_->commit(std::move(batch), std::move(done));
     if (planned_) return;
-    planned_ = true;
     const std::uint64_t chance = site.world.hash(++commits_, incarnation_);
     Time delay = 50 + chance % (3 * kMs);
     if (site.world.now() < site.slow_until) delay += (chance >> 8) % (2 * kSecond);
-    site.world.after(delay, daemon_.life_, [this] { step(); });
+    plan(delay);
   }
   [[nodiscard]] std::size_t queued() const override { return writer_->queued(); }
   void read(std::function<void(store::Queries&)>) override {}
@@ -176,22 +186,28 @@ class Daemon::SqliteStore final : public store::Store {
   void post(std::function<void()> completion) override { daemon_.post(std::move(completion)); }
 
  private:
+  void plan(Time delay) {
+    planned_ = true;
+    daemon_.site_.world.after(delay, daemon_.life_, [this] { step(); });
+  }
+  // As the writer's thread: everything that is queued, and again after a while what found no room.
   void step() {
     Site& site = daemon_.site_;
     planned_ = false;
     if (std::exchange(site.crash_before_commit, false)) throw DaemonCrash{};
-    const std::int64_t before = total_changes();
+    const std::uint64_t commits = writer_->connection().commits();
+    const std::size_t queued = writer_->queued();
     writer_->step();
-    const bool committed = total_changes() != before;
-    const auto records = std::exchange(records_, {});
-    if (committed) {
-      std::vector<engine::Record> all;
-      for (const auto& batch : records) all.insert(all.end(), batch.begin(), batch.end());
-      site.model.committed(all, incarnation_);
+    const auto answered = static_cast<std::ptrdiff_t>(queued - writer_->queued());
+    std::vector<engine::Record> all;
+    for (auto batch = records_.begin(); batch != records_.begin() + answered; ++batch) {
+      all.insert(all.end(), batch->begin(), batch->end());
     }
+    records_.erase(records_.begin(), records_.begin() + answered);
+    if (writer_->connection().commits() != commits) site.model.committed(all, incarnation_);
     if (std::exchange(site.crash_after_commit, false)) throw DaemonCrash{};
+    if (!records_.empty()) plan(writer_->waits_for_room() ? 250 * kMs : kMs);
   }
-  std::int64_t total_changes() { return writer_->connection().integer("SELECT total_changes()"); }
 
   Daemon& daemon_;
   std::unique_ptr<store::Writer> writer_;
@@ -201,8 +217,16 @@ class Daemon::SqliteStore final : public store::Store {
   bool planned_ = false;
 };
 
-Daemon::Daemon(Site& site) : site_(site), store_(std::make_unique<SqliteStore>(*this)) {
-  auto recovered = store_->recover();
+Daemon::Daemon(Site& site) : site_(site) {
+  Result<store::Recovered> recovered = store::Recovered{};
+  try {
+    store_ = std::make_unique<SqliteStore>(*this);
+    recovered = store_->recover();
+  } catch (const store::SqlError& error) {
+    require(error.error().code == ErrorCode::disk_full, "a start fails for want of room alone", "{}",
+            error.error().message);
+    throw NoStart{};
+  }
   site.world.say("daemon {} begins, {} runs", recovered->incarnation, recovered->runs.size());
   incarnation_ = recovered->incarnation;
   site.model.began(incarnation_, *recovered);
@@ -247,6 +271,7 @@ Daemon::Daemon(Site& site) : site_(site), store_(std::make_unique<SqliteStore>(*
 Daemon::~Daemon() {
   life_->alive = false;
   executor_.reset();
+  life_->missed.clear();  // they keep their pipes, which keep this life
 }
 
 void Daemon::wake_at(std::optional<TimePoint> time) {
@@ -263,19 +288,27 @@ void Daemon::clock_stepped() { wake_at(wake_); }
 
 void Daemon::submit(const std::string& workflow) {
   engine::SubmitRun event;
-  event.id = fmt::format("r{}-{}", incarnation_, site_.world.now());
+  const std::string id = fmt::format("r{}-{}", incarnation_, site_.world.now());
+  event.id = id;
   event.workflow = site_.workflows.at(workflow);
   event.bundle_hash = workflow;
   event.working_dir = "/";
   scheduler_->request(
       std::move(event),
-      [this](service::RequestAnswer answer) {
-        if (!answer) return;
+      [this, id](service::RequestAnswer answer) {
+        if (!answer) return refused(id, answer.error());
         const RunKey run = std::get<engine::Reply::RunAccepted>(*answer).run;
         site_.world.say("run {} accepted", run.value());
         site_.model.accepted(run);
       },
       {}, store::Batch::Bundle{.hash = workflow, .contents = "{}"});
+}
+
+// A full disk refuses what has left no trace. Any other error is of a daemon that ends.
+void Daemon::refused(const std::string& id, const Error& error) {
+  if (error.code != ErrorCode::disk_full) return;
+  site_.world.say("{} is refused", id);
+  site_.model.refused(id);
 }
 
 void Daemon::cancel(RunKey run) {

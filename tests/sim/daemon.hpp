@@ -18,6 +18,8 @@
 namespace baton::sim {
 
 struct DaemonCrash {};
+// It could not begin: the disk is full.
+struct NoStart {};
 
 // What every start shares.
 struct Site {
@@ -44,7 +46,7 @@ struct Site {
 
 class Daemon {
  public:
-  explicit Daemon(Site& site);
+  explicit Daemon(Site& site);  // may throw NoStart
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -66,6 +68,7 @@ class Daemon {
   class SimClock;
 
   void wake_at(std::optional<TimePoint> time);
+  void refused(const std::string& id, const Error& error);
   void post(std::function<void()> what) { site_.world.after(10, life_, std::move(what)); }
 
   Site& site_;

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 
 namespace baton::sim {
 namespace {
@@ -57,6 +58,7 @@ void Model::committed(const std::vector<engine::Record>& records, std::uint64_t 
 
 void Model::put(const engine::RunCreated& record) {
   require(!created_.contains(record.run), "P1 numbers", "run {} was made twice", record.run.value());
+  require(!refused_.contains(record.id), "P1 refused leaves no trace", "run {}", record.id);
   created_[record.run] = record;
 }
 
@@ -66,6 +68,9 @@ void Model::put(const engine::RunChanged& record) {
       require(engine::is_final(before->second.state), "P4 cancel", "run {} forgot its cancel", record.run.value());
       cancel_answered_.erase(record.run);  // retried
     }
+  }
+  if (const auto before = runs_.find(record.run); before != runs_.end() && engine::is_final(before->second.state)) {
+    if (!engine::is_final(record.state)) retried_.insert(record.run);
   }
   runs_[record.run] = record;
 }
@@ -80,6 +85,8 @@ void Model::put(const engine::TaskExpanded& record) {
 void Model::put(const engine::InstanceChanged& record) { instances_[record.key] = record; }
 
 void Model::put(const engine::AttemptChanged& record) {
+  world_.say("committed: attempt {} is {} {}", record.id.value(), engine::to_string(record.state),
+             workflow::to_string(record.failure));
   const auto before = attempts_.find(record.id);
   if (before == attempts_.end()) {
     require(!is_cancel_answered(record.key.run), "P4 no attempt after an answered cancel", "attempt {} of run {}",
@@ -162,6 +169,45 @@ void Model::check_final(RunKey key) {
   require(run.state == expected, "the run's state follows from its tasks", "run {} is {}", key.value(),
           engine::to_string(run.state));
   check_alive(key);
+  check_rules(key);
+}
+
+// Every task became what the ends of its needs make of it.
+void Model::check_rules(RunKey key) const {
+  const engine::RunCreated& created = created_.at(key);
+  const auto& rules = rules_.at(created.workflow);
+  if (!rules) return;
+  std::vector<std::optional<InstancePhase>> ends(rules->size());
+  const auto of_run = [&](const auto& visit) {
+    for (auto at = instances_.lower_bound({key, TaskIndex(0), 0}); at != instances_.end() && at->first.run == key; ++at)
+      visit(at->first.task.value(), at->second.phase);
+  };
+  // Of several instances the worst one speaks for the task, and a skipped one for none but itself.
+  constexpr std::array kWorstLast{InstancePhase::skipped, InstancePhase::succeeded, InstancePhase::cancelled,
+                                  InstancePhase::upstream_failed, InstancePhase::failed};
+  of_run([&](std::size_t task, InstancePhase phase) {
+    if (!ends[task] || std::ranges::find(kWorstLast, phase) > std::ranges::find(kWorstLast, *ends[task]))
+      ends[task] = phase;
+  });
+  const bool cancelled = runs_.at(key).cancel_requested;
+  of_run([&](std::size_t task, InstancePhase phase) {
+    const Condition condition = (*rules)[task].condition;
+    // A retry runs what did not succeed, and leaves alone what had its turn when other things were true.
+    if (retried_.contains(key) && condition != Condition::none && condition != Condition::always) return;
+    if (phase == InstancePhase::cancelled) {
+      const TaskIndex index(static_cast<std::uint32_t>(task));
+      const bool fail_fast = specs_.at(created.workflow)->task(index).fail_fast && ends[task] == InstancePhase::failed;
+      require(cancelled || fail_fast, "a task's state follows from the rules", "run {} t{} is cancelled", key.value(),
+              task);
+      return;
+    }
+    const Turn turn = turn_of(*rules, task, ends);
+    const Turn was = phase == InstancePhase::skipped           ? Turn::skipped
+                     : phase == InstancePhase::upstream_failed ? Turn::upstream_failed
+                                                               : Turn::starts;
+    require(turn == was, "a task's state follows from the rules", "run {} t{} is {}", key.value(), task,
+            engine::to_string(phase));
+  });
 }
 
 void Model::check_alive(RunKey run) const {
@@ -187,6 +233,11 @@ bool Model::is_cancel_answered(RunKey run) const {
 void Model::accepted(RunKey run) {
   require(created_.contains(run) && runs_.contains(run), "P1 answered when durable", "run {}", run.value());
   accepted_.insert(run);
+}
+
+void Model::refused(const std::string& id) {
+  for (const auto& [run, created] : created_) require(created.id != id, "P1 refused leaves no trace", "run {}", id);
+  refused_.insert(id);
 }
 
 void Model::cancel_answered(RunKey run) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "rules.hpp"
 #include "world.hpp"
 
 namespace baton::sim {
@@ -22,12 +23,14 @@ class Model {
   void began(std::uint64_t incarnation, const store::Recovered& recovered);
   void committed(const std::vector<engine::Record>& records, std::uint64_t incarnation);
   void know(const std::string& workflow, std::shared_ptr<const workflow::WorkflowSpec> spec) {
+    rules_[workflow] = rules_of(*spec);
     specs_[workflow] = std::move(spec);
   }
 
   // --- answers ---
   void accepted(RunKey run);
   void cancel_answered(RunKey run);
+  void refused(const std::string& id);  // for want of room: there is and will be no such run
 
   // --- what the daemon tells workers ---
   void launch_sent(AttemptId attempt, std::uint64_t incarnation) const;
@@ -67,6 +70,7 @@ class Model {
   void put(const engine::AttemptChanged& record);
   void check_end(const engine::AttemptChanged& attempt);
   void check_final(RunKey run);
+  void check_rules(RunKey run) const;
   void check_alive(RunKey run) const;
   [[nodiscard]] const workflow::TaskSpec& task(InstanceKey key) const;
   [[nodiscard]] bool is_cancel_answered(RunKey run) const;
@@ -77,12 +81,14 @@ class Model {
   Time unsettled_until_ = 0;  // attempts made before the daemon knows of a reboot may never have reached the worker
   std::uint64_t incarnation_ = 0;
   std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> specs_;
+  std::map<std::string, std::optional<std::vector<RuleTask>>> rules_;  // nullopt: not in their power
   std::map<RunKey, engine::RunCreated> created_;
   std::map<RunKey, engine::RunChanged> runs_;
   std::map<InstanceKey, engine::InstanceChanged> instances_;
   std::map<AttemptId, engine::AttemptChanged> attempts_;
   std::map<AttemptId, Truth> truths_;
-  std::set<RunKey> accepted_, cancel_answered_;
+  std::set<std::string> refused_;
+  std::set<RunKey> accepted_, cancel_answered_, retried_;
 };
 
 }  // namespace baton::sim

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "daemon.hpp"
+#include "disk.hpp"
 
 namespace baton::sim {
 namespace {
@@ -37,6 +38,7 @@ const std::string& template_database(const std::string& folder) {
     if (!store::ensure_file(made)) throw Violation{"set-up", made};
     store::Connection connection(made, store::Access::read_write);
     store::prepare_database(connection);
+    connection.execute("UPDATE meta SET state_id = '00000000000000000000000000000001'");  // it travels in frames
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     return made;
   }();
@@ -69,9 +71,10 @@ class Simulation {
     }
     world_.at(plan_.actions.back().when + kSecond, nullptr, [this] { heal(); });
     while (!(healed_ && model_.all_ended() && world_.now() > quiet_at_)) {
-      require(!healed_ || world_.now() < healed_at_ + kBound, "every run ends", "{}", model_.unfinished());
       ++steps;
-      require(steps < kMostSteps, "every run ends", "{} steps:{}", steps, model_.unfinished());
+      if ((healed_ && world_.now() >= healed_at_ + kBound) || steps >= kMostSteps) {
+        throw Violation{"every run ends", fmt::format("{} steps:{}", steps, model_.unfinished())};
+      }
       if (!step()) break;
       if (!model_.all_ended()) quiet_at_ = world_.now() + 30 * kSecond;
     }
@@ -80,6 +83,8 @@ class Simulation {
     daemon_.reset();
     daemon_ = std::make_unique<Daemon>(site_);  // what is on disk is what was said
   }
+
+  [[nodiscard]] std::uint64_t digest() const { return world_.digest(); }
 
   std::uint64_t steps = 0;
 
@@ -100,16 +105,25 @@ class Simulation {
   }
 
   void start_daemon() {
-    if (!daemon_) daemon_ = std::make_unique<Daemon>(site_);
+    if (daemon_) return;
+    try {
+      daemon_ = std::make_unique<Daemon>(site_);
+    } catch (const NoStart&) {
+      world_.say("no daemon can begin");
+      start_later(500 * kMs);
+    }
   }
-  void crash_daemon() {
-    daemon_.reset();
+  void start_later(Time delay) {
     if (starting_) return;
     starting_ = true;
-    world_.after(20 * kMs, nullptr, [this] {
+    world_.after(delay, nullptr, [this] {
       starting_ = false;
       start_daemon();
     });
+  }
+  void crash_daemon() {
+    daemon_.reset();
+    start_later(20 * kMs);
   }
   // SIGSTOP for a while; what keeps two daemons apart (the lock) is lost too.
   void freeze(const Action& action) {
@@ -173,6 +187,9 @@ class Simulation {
       case What::crash_after_commit:
         site_.crash_after_commit = true;
         return;
+      case What::full_disk:
+        Disk::fill_after(action.a % 3 == 0 ? 0 : action.a % 40);
+        return world_.after(action.b % (6 * kSecond), nullptr, [] { Disk::empty(); });
       case What::crash_in_release:
         site_.crash_in_release = 1 + action.a % 3;
         return;
@@ -225,6 +242,7 @@ class Simulation {
     site_.crash_before_commit = site_.crash_after_commit = false;
     site_.crash_in_release = 0;
     site_.slow_until = 0;
+    Disk::empty();
     site_.duplicates = 0;
     machine_.stop_faults();
     if (stale_) wake_stale();
@@ -256,6 +274,7 @@ void empty(const std::string& folder) {
 }  // namespace
 
 Outcome simulate(std::uint64_t seed, const Plan& plan, const std::string& folder, bool trace) {
+  Disk::empty();
   empty(folder);
   Outcome outcome;
   try {
@@ -266,10 +285,10 @@ Outcome simulate(std::uint64_t seed, const Plan& plan, const std::string& folder
       outcome.violation = violation;
     }
     outcome.steps = simulation.steps;
+    outcome.digest = simulation.digest();
   } catch (const Violation& violation) {
     outcome.violation = violation;
   }
-  empty(folder);
   return outcome;
 }
 

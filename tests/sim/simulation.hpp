@@ -10,9 +10,10 @@ namespace baton::sim {
 struct Outcome {
   std::optional<Violation> violation;
   std::uint64_t steps = 0;
+  std::uint64_t digest = 0;  // of everything that happened: the same for a seed in every build
 };
 
-// `folder`: an empty one, on a fast file system; it is left empty.
+// `folder`: on a fast file system; it is emptied first.
 Outcome simulate(std::uint64_t seed, const Plan& plan, const std::string& folder, bool trace);
 
 // The plan without what the violation does not need.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace baton::sim {
@@ -15,11 +16,22 @@ void World::thaw(Life& life, const std::shared_ptr<Life>& shared) {
   for (auto& happen : std::exchange(life.missed, {})) at(now_, shared, std::move(happen));
 }
 
+void World::note(std::string_view bytes) {
+  while (!bytes.empty()) {
+    std::uint64_t word = bytes.size();
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    digest_ = mix(digest_, word);
+    bytes.remove_prefix(size);
+  }
+}
+
 bool World::step() {
   if (events_.empty()) return false;
   Event event = events_.top();
   events_.pop();
   now_ = event.when;
+  digest_ = mix(digest_ ^ event.order, now_);
   if (event.life && !event.life->alive) return true;
   if (event.life && event.life->frozen) {
     event.life->missed.push_back(std::move(event.happen));
@@ -48,7 +60,8 @@ std::string_view to_string(What what) {
                               "reboot the worker",
                               "slow disk",
                               "duplicate frames",
-                              "tear the journal"};
+                              "tear the journal",
+                              "the database's disk is full"};
   return kNames[static_cast<std::size_t>(what)];
 }
 
@@ -111,6 +124,13 @@ Plan make_plan(std::uint64_t seed) {
   constexpr auto kFaults = static_cast<std::uint64_t>(What::tear_journal) + 1 - kFirstFault;
   for (std::uint64_t n = chance.below(9); n > 0; --n) {
     add(static_cast<What>(kFirstFault + chance.below(kFaults)), span);
+  }
+  // Chance of its own, so that what seeds did before there was this fault they still do.
+  Chance disk(mix(seed, 0xd15));
+  for (std::uint64_t n = disk.in(4) ? 1 + disk.below(3) : 0; n > 0; --n) {
+    const Time when = disk.below(span);
+    plan.actions.push_back({when, What::full_disk, disk.next(), disk.next()});
+    if (disk.in(3)) plan.actions.push_back({when + disk.below(kSecond), What::crash_daemon, 0, 0});
   }
   std::ranges::stable_sort(plan.actions, {}, &Action::when);
   return plan;

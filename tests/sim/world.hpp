@@ -10,6 +10,7 @@
 #include <memory>
 #include <queue>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace baton::sim {
@@ -68,6 +69,9 @@ class World {
   }
   void thaw(Life& life, const std::shared_ptr<Life>& shared);
   bool step();  // the next event; false if there is none
+  // Of everything that has happened: the times and the order of events, and what was noted.
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  void note(std::string_view bytes);
   [[nodiscard]] Time next_time() const { return events_.top().when; }
   [[nodiscard]] bool idle() const { return events_.empty(); }
 
@@ -90,6 +94,7 @@ class World {
   bool trace_;
   Time now_ = 0;
   std::uint64_t order_ = 0;
+  std::uint64_t digest_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
 };
 
@@ -113,6 +118,7 @@ enum class What : std::uint8_t {
   slow_disk,
   duplicate,
   tear_journal,
+  full_disk,
 };
 std::string_view to_string(What what);
 

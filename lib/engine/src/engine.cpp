@@ -68,7 +68,14 @@ Step Engine::State::finish_step() {
       if (const auto found = attempts_.find(attempt->id); found != attempts_.end()) found->second.record = 0;
     }
   }
-  return step_.take();
+  Step step = step_.take();
+  // A worker that comes back is told again of what it has not heard, and may come back once more, booted anew, before
+  // that step is over: what is lost by then must not start.
+  std::erase_if(step.effects, [this](const Effect& effect) {
+    const auto* launch = std::get_if<Launch>(&effect);
+    return launch != nullptr && !attempts_.contains(launch->attempt);
+  });
+  return step;
 }
 
 }  // namespace baton::engine

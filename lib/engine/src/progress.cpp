@@ -1,4 +1,6 @@
 // What follows from an end: the next tasks, the `finally` tasks, the end of the run.
+#include <baton/base/mutation.hpp>
+
 #include <cassert>
 
 #include "engine_state.hpp"
@@ -18,6 +20,7 @@ std::optional<Hindrance> hindrance(const Run& run, const workflow::TaskSpec& tas
   for (const TaskIndex need : task.needs) {
     if (task.is_finally && !run.task(need).is_finally) continue;
     const InstancePhase result = run.group(need).result();
+    if (result == InstancePhase::skipped && mutated(Mutation::run_after_skip)) continue;
     if (result == InstancePhase::skipped && !found) {
       found = Hindrance{Skipped{}, fmt::format("upstream {} was skipped", run.task(need).id)};
     } else if (result != InstancePhase::skipped && result != InstancePhase::succeeded) {

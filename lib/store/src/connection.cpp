@@ -83,6 +83,7 @@ Connection::Connection(const std::string& path, Access access) : path_(path) {
       db_,
       [](void* self, sqlite3*, const char*, int frames) {
         static_cast<Connection*>(self)->wal_frames_ = frames;
+        ++static_cast<Connection*>(self)->commits_;
         return SQLITE_OK;
       },
       this);

@@ -48,7 +48,8 @@ class Connection {
   // Moves what the log holds into the database file, as far as no reader needs it. The log starts anew with the next
   // commit if all of it was moved; `wait_for_readers` waits for those who are in the way, up to the busy timeout.
   void checkpoint(bool wait_for_readers);
-  [[nodiscard]] int wal_frames() const { return wal_frames_; }  // after the last commit of this connection
+  [[nodiscard]] int wal_frames() const { return wal_frames_; }      // after the last commit of this connection
+  [[nodiscard]] std::uint64_t commits() const { return commits_; }  // of this connection that wrote something
 
   // Throws the error of the last call, which returned `code`.
   [[noreturn]] void raise_code(int code, std::string_view doing) const;
@@ -59,6 +60,7 @@ class Connection {
   std::string path_;
   sqlite3* db_ = nullptr;
   int wal_frames_ = 0;
+  std::uint64_t commits_ = 0;
 };
 
 // Begins an IMMEDIATE transaction; rolls back unless it was committed.

@@ -1,5 +1,7 @@
 #include "writer.hpp"
 
+#include <baton/base/mutation.hpp>
+
 #include <cassert>
 #include <chrono>
 #include <exception>
@@ -58,86 +60,88 @@ void Writer::commit(Batch batch, Done done) {
 
 void Writer::loop() {
   refill_reserve();
-  while (true) {
-    std::vector<Pending> group;
-    {
-      std::unique_lock lock(mutex_);
-      const auto has_work = [this] { return stopping_ || !queue_.empty(); };
-      if (space_ == Space::enough) {
-        wake_.wait(lock, has_work);
-      } else {
-        wake_.wait_for(lock, kSpaceCheck, has_work);
-      }
-      if (queue_.empty() && stopping_) return;
-      group.swap(queue_);
-    }
-    if (!group.empty()) commit_queued(std::move(group));
-    if (space_ != Space::enough) refill_reserve();
-  }
+  while (wait()) step();
 }
 
-bool Writer::step() {
-  std::vector<Pending> group;
-  {
+bool Writer::wait() {
+  std::unique_lock lock(mutex_);
+  if (waits_for_room()) {
+    if (wake_.wait_for(lock, kSpaceCheck, [this] { return stopping_; })) {
+      stopped_ = no_room_;  // what is queued behind it may not overtake it either
+    }
+    return true;
+  }
+  const auto has_work = [this] { return stopping_ || !queue_.empty(); };
+  if (space_ == Space::enough) {
+    wake_.wait(lock, has_work);
+  } else {
+    wake_.wait_for(lock, kSpaceCheck, has_work);
+  }
+  return !queue_.empty() || !stopping_;
+}
+
+void Writer::step() {
+  if (!waits_for_room()) {
     const std::lock_guard lock(mutex_);
-    group.swap(queue_);
+    group_.swap(queue_);
+  } else if (!stopped_) {
+    checkpoint(true);  // the log starts anew in the room that it has
   }
-  if (group.empty()) return false;
-  commit_queued(std::move(group));
-  return true;
-}
-
-void Writer::commit_queued(std::vector<Pending> group) {
-  process(std::move(group));
-  checkpoint_if_due();
-}
-
-void Writer::process(std::vector<Pending> group) {
-  std::vector<Answer> answers;
-  answers.reserve(group.size());
-  auto committed = commit_group(group);
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    Result<Committed> result;
-    if (committed) {
-      result = std::move((*committed)[i]);
-    } else {
-      result = std::unexpected(committed.error());
-    }
-    answers.push_back({std::move(group[i].done), std::move(result)});
+  if (!group_.empty()) {
+    auto committed = commit_group();
+    if (!committed) return;
+    answer(std::move(*committed));
+    checkpoint_if_due();
   }
-  queued_.fetch_sub(answers.size(), std::memory_order_relaxed);
-  deliver(std::move(answers));
+  if (space_ != Space::enough) refill_reserve();
 }
 
 // The same group every time, so nothing overtakes it.
-Result<std::vector<Committed>> Writer::commit_group(std::vector<Pending>& group) {
+std::optional<Result<std::vector<Committed>>> Writer::commit_group() {
   while (true) {
-    Result<std::vector<Committed>> committed = try_commit(group);
+    Result<std::vector<Committed>> committed = try_commit();
     if (committed) {
       if (space_ == Space::full) set_space(Space::low);
       return committed;
     }
+    if (stopped_) return committed;
     if (committed.error().code != ErrorCode::disk_full) {
       stopped_ = committed.error();
       return committed;
     }
+    if (mutated(Mutation::commit_without_room)) return std::vector<Committed>(group_.size());
     if (!find_room()) {
       set_space(Space::full);
-      if (!wait_for_room()) {
-        stopped_ = committed.error();  // what is queued behind it may not overtake it either
-        return committed;
-      }
+      no_room_ = committed.error();
+      return std::nullopt;
     }
     // Moving the log into the database lets the log start anew in the room that it has.
     checkpoint(true);
   }
 }
 
-Result<std::vector<Committed>> Writer::try_commit(std::vector<Pending>& group) {
+void Writer::answer(Result<std::vector<Committed>> committed) {
+  std::vector<Answer> answers;
+  answers.reserve(group_.size());
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    Result<Committed> result;
+    if (committed) {
+      result = std::move((*committed)[i]);
+    } else {
+      result = std::unexpected(committed.error());
+    }
+    answers.push_back({std::move(group_[i].done), std::move(result)});
+  }
+  group_.clear();
+  queued_.fetch_sub(answers.size(), std::memory_order_relaxed);
+  deliver(std::move(answers));
+}
+
+Result<std::vector<Committed>> Writer::try_commit() {
   if (stopped_) return std::unexpected(*stopped_);
   std::vector<Batch*> batches;
-  batches.reserve(group.size());
-  for (Pending& pending : group) batches.push_back(&pending.batch);
+  batches.reserve(group_.size());
+  for (Pending& pending : group_) batches.push_back(&pending.batch);
   try {
     return records_->commit(batches, *incarnation_);
   } catch (const SqlError& error) {
@@ -150,11 +154,6 @@ Result<std::vector<Committed>> Writer::try_commit(std::vector<Pending>& group) {
 bool Writer::find_room() {
   if (space_ == Space::enough) set_space(Space::low);
   return reserve_.give_back(Reserve::kForStarts);
-}
-
-bool Writer::wait_for_room() {
-  std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, kSpaceCheck, [this] { return stopping_; });
 }
 
 void Writer::refill_reserve() {

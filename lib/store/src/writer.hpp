@@ -37,8 +37,11 @@ class Writer {
   // Batches are taken from here on, and committed by step() alone: the thread's loop, or whoever drives it by hand.
   void accept(std::uint64_t incarnation);
   void start(std::uint64_t incarnation);  // accept(), and a thread of its own
-  // Commits everything that is queued as one group and posts its completions; false if nothing is queued.
-  bool step();
+  // Commits everything that is queued as one group and posts its completions. A group that finds no room stays, before
+  // all that is queued behind it, and the next step tries it again.
+  void step();
+  [[nodiscard]] bool waits_for_room() const { return !group_.empty(); }
+  [[nodiscard]] bool is_stopped() const { return stopped_.has_value(); }  // after an error nothing is committed
   void commit(Batch batch, Done done);
   [[nodiscard]] std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
 
@@ -53,13 +56,11 @@ class Writer {
   };
 
   void loop();
-  void commit_queued(std::vector<Pending> group);
-  void process(std::vector<Pending> group);
-  // Until there is room for it.
-  Result<std::vector<Committed>> commit_group(std::vector<Pending>& group);
-  Result<std::vector<Committed>> try_commit(std::vector<Pending>& group);
-  bool find_room();      // false: nothing more can be done than to wait
-  bool wait_for_room();  // false: the writer is to end
+  bool wait();  // until there is something to do; false: the writer is to end
+  std::optional<Result<std::vector<Committed>>> commit_group();  // nullopt: there is no room
+  Result<std::vector<Committed>> try_commit();
+  void answer(Result<std::vector<Committed>> committed);
+  bool find_room();  // false: nothing more can be done than to wait
   void refill_reserve();
   void set_space(Space space);
   void checkpoint(bool wait_for_readers);
@@ -74,6 +75,8 @@ class Writer {
   Reserve reserve_;
   Space space_ = Space::enough;
   std::function<void(Space)> on_space_;
+  std::vector<Pending> group_;    // what is being committed; outside of step() what waits for room
+  std::optional<Error> no_room_;  // why it waits
   std::optional<Error> stopped_;  // the error after which nothing is committed any more
 
   std::mutex mutex_;

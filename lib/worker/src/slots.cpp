@@ -107,7 +107,7 @@ Result<Slot*> Slots::take() {
   auto slot = make(number);
   if (!slot) return slot;
   if (auto furnished = furnish(**slot); !furnished) {
-    slots_.erase(number);
+    drop(*slot);
     return std::unexpected(furnished.error());
   }
   return slot;
@@ -128,7 +128,7 @@ Result<Slot*> Slots::make(std::uint32_t number) {
   slot->output_path = fmt::format("{}/{}/output", folder_.path, slot->folder);
   slot->script_path = fmt::format("{}/{}/script", folder_.path, slot->folder);
   Slot* made = slot.get();
-  slots_[number] = std::move(slot);
+  slots_.emplace(number, std::move(slot));
   return made;
 }
 
@@ -163,7 +163,13 @@ bool Slots::tidy(const Slot& slot) {
   return holds_only(folder, tmp, "") && ::utimensat(folder, tmp.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+void Slots::drop(const Slot* slot) {
+  const auto [from, to] = slots_.equal_range(slot->number);
+  slots_.erase(std::find_if(from, to, [&](const auto& entry) { return entry.second.get() == slot; }));
+}
+
 void Slots::release(Slot* slot, bool reusable) {
+  if (slots_.count(slot->number) > 1) return drop(slot);  // its folder is another's too
   bool again = reusable && slot->end < rotate_bytes_;
   if (!again || !tidy(*slot)) {
     const bool discarded = sweeper_.discard(slot->folder).has_value();
@@ -172,7 +178,7 @@ void Slots::release(Slot* slot, bool reusable) {
   if (again) {
     free_.push_back(slot);
   } else {
-    slots_.erase(slot->number);
+    drop(slot);
   }
 }
 

@@ -98,6 +98,18 @@ TEST_CASE("after a reboot of the worker nothing is started again under its old n
   CHECK(s.launch_counts() == std::map<std::string, int>{{"run1/t/1", 1}, {"run1/t/2", 1}});
 }
 
+TEST_CASE("what is lost in the step that tells the worker of it again is not started") {
+  Scenario s("tasks: {a: {command: [a], retry: 1}}");
+  s.worker();
+  s.submit();
+  engine::WorkerUp back{.worker = WorkerId(0), .name = "local", .labels = {}};
+  back.capacity.cpu_milli = 8'000;
+  engine::WorkerUp booted_anew = back;
+  booted_anew.rebooted = true;
+  s.apply({back, booted_anew});
+  CHECK(s.launch_counts() == std::map<std::string, int>{{"run1/a/1", 1}, {"run1/a/2", 1}});
+}
+
 TEST_CASE("news about attempts that are not with the worker are not believed") {
   Scenario s("tasks: {t: {command: [t]}}");
   s.worker();

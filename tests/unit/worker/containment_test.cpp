@@ -172,6 +172,39 @@ TEST_CASE("a success whose declared outputs are not known any more is none") {
   CHECK((outcome.message.find("files are gone") == std::string::npos) == files_are_there);
 }
 
+TEST_CASE("two attempts that a damaged journal has in one slot both end") {
+  TempFolder temp;
+  {
+    auto journal = Journal::open(temp.folder().fd.get());
+    REQUIRE(journal);
+    for (const std::uint64_t attempt : {1u, 2u}) {  // the record of the first one's end is lost
+      Record started(RecordKind::started);
+      started.attempt = attempt;
+      started.pid = 1;  // not of this time
+      started.start.segment = 1;
+      REQUIRE(journal->append(started));
+    }
+  }
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  const auto* welcome = std::get_if<wire::Welcome>(&daemon.told.front());
+  REQUIRE(welcome != nullptr);
+  REQUIRE(welcome->inventory.size() == 2);
+  for (const wire::InventoryEntry& entry : welcome->inventory) {
+    CHECK(entry.outcome.cause == wire::ExitCause::worker_lost);
+  }
+  session.launch(launch_of(3));
+  session.start_queued();
+  REQUIRE(daemon.find<wire::Started>(3) != nullptr);
+  turn_until(host, session, [&] { return daemon.find<wire::Exited>(3) != nullptr; });
+  CHECK(daemon.find<wire::Exited>(3)->outcome.cause == wire::ExitCause::exited);
+}
+
 TEST_CASE("a stranger that got an attempt's pid is not signalled") {
   const pid_t stranger = ::fork();
   if (stranger == 0) {

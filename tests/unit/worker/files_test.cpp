@@ -103,6 +103,26 @@ TEST_CASE("another session uses segments with room again, and leaves alone what 
   CHECK(fs::is_empty(temp.path("trash")));
 }
 
+TEST_CASE("a slot that a damaged journal gives to two attempts is used again when both have ended") {
+  TempFolder temp;
+  Slots slots(temp.folder());
+  REQUIRE(slots.open({7}));
+  auto first = slots.adopt(7);
+  auto second = slots.adopt(7);
+  REQUIRE((first && second));
+  REQUIRE(*first != *second);
+  CHECK((*first)->log.get() != (*second)->log.get());
+  slots.release(*first, true);
+  auto other = slots.acquire();
+  REQUIRE(other);
+  CHECK((*other)->number != 7);
+  CHECK(Slots::size(**second) == 0);
+  slots.release(*second, true);
+  auto again = slots.acquire();
+  REQUIRE(again);
+  CHECK((*again)->number == 7);
+}
+
 TEST_CASE("the sweeper removes deep trees and follows nothing") {
   TempFolder temp;
   fs::create_directories(temp.root() + "/outside/keep");

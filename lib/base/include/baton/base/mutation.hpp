@@ -11,6 +11,7 @@ enum class Mutation : std::uint8_t {
   forget_before_commit,   // scheduler: the worker may drop an end that is not on disk
   answer_before_commit,   // scheduler: a request is answered before it is on disk
   skip_incarnation,       // worker: a daemon of an earlier start is admitted
+  commit_without_room,    // store: what finds the disk full counts as committed
   skip_commit_fence,      // store: a daemon of an earlier start commits
   start_repeated_launch,  // worker: a launch that comes again starts again
   drop_tombstone,         // worker: a kill of what has not started is answered and not remembered
@@ -18,6 +19,7 @@ enum class Mutation : std::uint8_t {
   report_unrecorded,      // worker: an exit is reported and not recorded
   retry_after_cancel,     // engine: what fails after a cancel is tried again
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
+  run_after_skip,         // engine: what needs a skipped task runs
   ignore_reboot,          // worker and link: a boot is not noticed
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };

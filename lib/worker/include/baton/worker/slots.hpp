@@ -37,7 +37,8 @@ class Slots {
   Result<void> open(const std::set<std::uint32_t>& in_use);
   // A slot with an empty scratch folder.
   Result<Slot*> acquire();
-  // The slot of an attempt that an earlier session started.
+  // The slot of an attempt that an earlier session started. A damaged journal may name one slot for several attempts
+  // that have not ended: each gets a Slot of its own, and the last one released is the one that may be used again.
   Result<Slot*> adopt(std::uint32_t number);
   // `reusable`: nothing can write to it any more.
   void release(Slot* slot, bool reusable);
@@ -51,11 +52,12 @@ class Slots {
   Result<Slot*> make(std::uint32_t number);
   Result<void> furnish(const Slot& slot);
   bool tidy(const Slot& slot);
+  void drop(const Slot* slot);
 
   const Folder& folder_;
   std::uint64_t rotate_bytes_;
   Sweeper sweeper_;
-  std::map<std::uint32_t, std::unique_ptr<Slot>> slots_;  // in use or free
+  std::multimap<std::uint32_t, std::unique_ptr<Slot>> slots_;  // in use or free; several of one number: see adopt()
   std::vector<Slot*> free_;
   std::vector<std::uint32_t> known_;  // segments of earlier sessions that have room left
   std::uint32_t next_ = 1;
