@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <baton/base/limits.hpp>
 #include <baton/base/text.hpp>
 
 #include <algorithm>
@@ -106,11 +107,11 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
 bool is_name(std::string_view text) { return is_id(text) && is_alnum(text.front()); }
 
 bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), is_id_char);
+  return !text.empty() && text.size() <= limits::kNameBytes && std::all_of(text.begin(), text.end(), is_id_char);
 }
 
 bool is_identifier(std::string_view text) {
-  return !text.empty() && text.size() <= 256 && !(text.front() >= '0' && text.front() <= '9') &&
+  return !text.empty() && text.size() <= limits::kIdentifierBytes && !(text.front() >= '0' && text.front() <= '9') &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '_'; });
 }
 

@@ -1,3 +1,4 @@
+#include <baton/base/limits.hpp>
 #include <baton/service/event_feed.hpp>
 
 #include <algorithm>
@@ -6,8 +7,6 @@
 
 namespace baton::service {
 namespace {
-
-constexpr std::size_t kRecentEvents = 16'384;
 
 bool is_final_run_event(const views::EventView& event) {
   return event.type == "run" && (event.state == "succeeded" || event.state == "failed" || event.state == "cancelled");
@@ -37,7 +36,7 @@ void EventFeed::publish(std::vector<views::EventView> events) {
     last_seq_ = event.seq;
     recent_.push_back({.event = std::move(event), .ancestors = std::move(ancestors)});
   }
-  while (recent_.size() > kRecentEvents) {
+  while (recent_.size() > limits::kRecentEvents) {
     floor_ = recent_.front().event.seq;
     recent_.pop_front();
   }

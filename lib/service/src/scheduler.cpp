@@ -10,8 +10,6 @@
 namespace baton::service {
 namespace {
 
-// One batch is on its way to the disk while the next one is queued behind it; more would only make batches smaller.
-constexpr std::size_t kCommitsInFlight = 2;
 constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
 constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
 
@@ -122,7 +120,7 @@ void Scheduler::throttle() {
 }
 
 void Scheduler::turn() {
-  if (stopped_ || commits_in_flight_ >= kCommitsInFlight) return;  // on_commit plans the next one
+  if (stopped_ || commits_in_flight_ >= limits::kCommitsInFlight) return;  // on_commit plans the next one
 
   std::vector<engine::Event> events = std::exchange(events_, {});
   std::vector<store::Batch::Bundle> bundles = take_requests(events);

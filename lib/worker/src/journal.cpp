@@ -74,7 +74,7 @@ Result<void> Journal::append(Record& record) {
 Result<std::vector<Record>> Journal::read_new() {
   std::vector<Record> records;
   std::string bytes;
-  constexpr std::size_t kChunk = 1u << 20;
+  constexpr std::size_t kChunk = 64u << 10;
   for (;;) {
     const std::size_t had = bytes.size();
     bytes.resize(had + kChunk);

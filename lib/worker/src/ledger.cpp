@@ -34,7 +34,7 @@ void Ledger::apply(const Record& record) {
     case RecordKind::exited:
       if (record.attempt == 0) return apply_supervisors_exit(record);
       keep_first(entries_[attempt].exited, record);
-      return;
+      return decide_if_replaced(attempt);
     case RecordKind::forgotten:
       for (const std::uint64_t id : record.forgotten) {
         if (id != 0) entries_.erase(AttemptId(id));
@@ -50,16 +50,23 @@ void Ledger::apply_start(const Record& record) {
   entry.started = record;
   entry.order = ++starts_;
   by_pid_[record.pid] = attempt;
-  // A slot is given away when nothing is left of the attempt before, so the end of that one is decided. This is not in
-  // the journal when the exit says it all.
   const auto last = by_segment_.find(record.start.segment);
-  const auto before = last == by_segment_.end() ? entries_.end() : entries_.find(last->second);
-  if (before != entries_.end() && before->second.exited && !before->second.finished) {
-    const Entry& ended = before->second;
-    const Record* killed = ended.killed ? &*ended.killed : nullptr;
-    before->second.finished = finished_record(before->first, outcome_of(*ended.started, &*ended.exited, killed));
-  }
+  const AttemptId before = last == by_segment_.end() ? attempt : last->second;
   by_segment_[record.start.segment] = attempt;
+  decide_if_replaced(before);
+}
+
+// A slot is given away when nothing is left of the attempt before, so the end of that one is decided. This is not in
+// the journal when the exit says it all. The order of the two makes no difference, because compaction changes it.
+void Ledger::decide_if_replaced(AttemptId attempt) {
+  const auto found = entries_.find(attempt);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  if (!entry.started || !entry.exited || entry.finished) return;
+  const auto holder = by_segment_.find(entry.started->start.segment);
+  if (holder == by_segment_.end() || holder->second == attempt) return;
+  const Record* killed = entry.killed ? &*entry.killed : nullptr;
+  entry.finished = finished_record(attempt, outcome_of(*entry.started, &*entry.exited, killed));
 }
 
 // The supervisor knows pids only. A pid is reaped after its exit is recorded, so that the order of records tells which
@@ -74,6 +81,7 @@ void Ledger::apply_supervisors_exit(const Record& record) {
   Record named = record;
   named.attempt = entry->first.value();
   entry->second.exited = named;
+  decide_if_replaced(entry->first);
 }
 
 std::vector<Record> Ledger::records() const {

@@ -1,4 +1,5 @@
 #include <unistd.h>
+#include <baton/base/limits.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -103,11 +104,17 @@ TEST_CASE("outputs come back, and what is missing fails the task") {
   malformed.outputs = {"a"};
   Launch failed = script(4, "exit 9");
   failed.outputs = {"a"};
-  Launch huge = script(5, "head -c 2000000 /dev/zero >> $BATON_OUTPUT");
+  const auto filled = [](std::uint64_t attempt, std::size_t bytes) {  // the whole file's
+    return script(attempt,
+                  fmt::format("{{ printf a=; head -c {} /dev/zero | tr '\\0' x; echo; }} >> $BATON_OUTPUT", bytes - 3));
+  };
+  Launch huge = filled(5, limits::kOutputFileBytes + 1);
   huge.outputs = {"a"};
   Launch stranger = script(6, "rm -f $BATON_OUTPUT; mkfifo $BATON_OUTPUT");
   stranger.outputs = {"a"};
-  for (const Launch& launch : {good, missing, malformed, failed, huge, stranger}) link.send(launch);
+  Launch full = filled(7, limits::kOutputFileBytes);
+  full.outputs = {"a"};
+  for (const Launch& launch : {good, missing, malformed, failed, huge, stranger, full}) link.send(launch);
 
   const Outcome first = link.exited(1);
   CHECK(first.cause == ExitCause::exited);
@@ -118,8 +125,12 @@ TEST_CASE("outputs come back, and what is missing fails the task") {
   CHECK(second.outputs.empty());
   CHECK(link.exited(3).message.find("line 1") != std::string::npos);
   CHECK(link.exited(4).cause == ExitCause::exited);
-  CHECK(link.exited(5).cause == ExitCause::missing_output);
+  const Outcome fifth = link.exited(5);
+  CHECK(fifth.cause == ExitCause::missing_output);
+  CHECK(fifth.message.find("the output file is over") != std::string::npos);
   CHECK(link.exited(6).cause == ExitCause::missing_output);
+  CHECK(link.exited(7).outputs ==
+        std::map<std::string, std::string>{{"a", std::string(limits::kOutputFileBytes - 3, 'x')}});
 }
 
 TEST_CASE("what cannot start says why") {

@@ -1,12 +1,13 @@
 // A database whose columns say anything. Input: lines `TABLE.COLUMN@ROW=VALUE`; a VALUE is NULL, an integer or text.
 // Whatever they say, the daemon's start reads it, the engine goes on with what makes sense, and questions are answered.
-#include <sqlite3.h>
 #include <baton/engine/engine.hpp>
+#include <baton/engine/snapshot_check.hpp>
 #include <baton/workflow/spec.hpp>
 
 #include <charconv>
-#include <fstream>
 #include <iterator>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "../../../lib/store/src/record_writer.hpp"
@@ -82,87 +83,113 @@ std::vector<engine::Record> two_runs() {
   return records;
 }
 
-// The good database: its bytes and its columns.
+// The database, open for all inputs, because preparing its statements takes longer than all else; and a good copy of
+// every row, to begin each input with.
 struct Model {
   TempFolder folder;
   std::string path = folder.path("rows.db");
-  std::string bytes;
+  std::optional<store::Connection> open;
+  std::optional<store::SqliteQueries> queries;
   std::vector<std::string> columns;  // TABLE.COLUMN
+  std::vector<store::Statement> restoring;
+  std::map<std::string, store::Statement, std::less<>> meddlers;
 
   Model() {
     holds(store::ensure_file(path).has_value(), "a database can be made");
-    {
-      store::Connection connection(path, store::Access::read_write);
-      store::prepare_database(connection);
-      const store::Recovered recovered = store::recover_state(connection);
-      store::RecordWriter writer(connection);
-      store::Batch batch{two_runs(), {{"h", "{}"}}, now()};
-      writer.commit({&batch}, recovered.incarnation);
-      connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-      store::Statement names(connection,
-                             "SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c"
-                             " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'");
-      store::Rows rows = names.query();
-      while (rows.next()) columns.push_back(rows.text(0));
-    }
-    std::ifstream file(path, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
-    holds(!bytes.empty() && columns.size() > 50, "it has its tables");
+    open.emplace(path, store::Access::read_write);
+    open->execute("PRAGMA locking_mode = EXCLUSIVE");  // nobody else is there, and locks are system calls
+    store::prepare_database(*open);
+    const store::Recovered recovered = store::recover_state(*open);
+    store::RecordWriter writer(*open);
+    store::Batch batch{two_runs(), {{"h", "{}"}}, now()};
+    writer.commit({&batch}, recovered.incarnation);
+    std::vector<std::string> tables;
+    read_schema(tables);
+    keep_copy(tables);
+    holds(columns.size() > 50, "it has its tables");
+    queries.emplace(*open);
   }
 
-  // The file as it was, whatever was done to it.
-  void restore() const {
-    std::filesystem::remove(path + "-wal");
-    std::filesystem::remove(path + "-shm");
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  void restore() {
+    open->rollback();
+    open->execute("PRAGMA foreign_keys = OFF");
+    for (store::Statement& statement : restoring) statement.run();
+    if (open->wal_frames() > 4096) open->checkpoint(false);
+  }
+
+  // Replaces the value in the row that is `?1`th.
+  store::Statement* meddler(std::string_view column) {
+    if (const auto found = meddlers.find(column); found != meddlers.end()) return &found->second;
+    if (std::find(columns.begin(), columns.end(), column) == columns.end()) return nullptr;
+    std::string_view name = column;
+    const std::string table(take_until(name, '.'));
+    const std::string sql = fmt::format(
+        "UPDATE OR IGNORE main.{0} SET \"{1}\" = ?2 WHERE \"{1}\" IS"
+        " (SELECT \"{1}\" FROM main.{0} LIMIT 1 OFFSET ?1 % max(1, (SELECT count(*) FROM main.{0})))",
+        table, name);
+    return &meddlers.emplace(std::string(column), store::Statement(*open, sql)).first->second;
+  }
+
+ private:
+  void read_schema(std::vector<std::string>& tables) {
+    store::Statement names(*open,
+                           "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c"
+                           " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'");
+    store::Rows rows = names.query();
+    while (rows.next()) {
+      if (tables.empty() || tables.back() != rows.text(0)) tables.push_back(rows.text(0));
+      columns.push_back(rows.text(0) + '.' + rows.text(1));
+    }
+  }
+
+  void keep_copy(const std::vector<std::string>& tables) {
+    open->execute("ATTACH ':memory:' AS good");
+    restoring.emplace_back(*open, "BEGIN");
+    for (const std::string& table : tables) {
+      open->execute(fmt::format("CREATE TABLE good.{0} AS SELECT * FROM main.{0}", table).c_str());
+      restoring.emplace_back(*open, fmt::format("DELETE FROM main.{}", table));
+      restoring.emplace_back(*open, fmt::format("INSERT INTO main.{0} SELECT * FROM good.{0}", table));
+    }
+    restoring.emplace_back(*open, "COMMIT");
   }
 };
 
-void bind_value(sqlite3_stmt* statement, std::string_view value) {
+void bind_value(store::Statement& statement, std::string_view value) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (value == "NULL") {
-    sqlite3_bind_null(statement, 1);
+    statement.bind(2, std::nullopt);
   } else if (!value.empty() && error == std::errc() && end == value.data() + value.size()) {
-    sqlite3_bind_int64(statement, 1, number);
+    statement.bind(2, number);
   } else {
-    sqlite3_bind_text(statement, 1, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+    statement.bind(2, value);
   }
 }
 
 // What the table itself refuses cannot come about.
-void meddle(sqlite3* db, const Model& model, std::string_view line) {
-  const std::string_view column = take_until(line, '@');
+void meddle(Model& model, std::string_view line) {
+  store::Statement* statement = model.meddler(take_until(line, '@'));
   std::uint32_t row = 0;
   const std::string_view number = take_until(line, '=');
   std::from_chars(number.data(), number.data() + number.size(), row);
-  if (std::find(model.columns.begin(), model.columns.end(), column) == model.columns.end()) return;
-  std::string_view name = column;
-  const std::string table(take_until(name, '.'));
-  const std::string where = fmt::format("SELECT count(*) FROM {}", table);
-  const std::string sql = fmt::format(
-      "UPDATE OR IGNORE {0} SET \"{1}\" = ?1 WHERE ({2}) > 0 AND \"{1}\" IS"
-      " (SELECT \"{1}\" FROM {0} LIMIT 1 OFFSET {3} % max(1, ({2})))",
-      table, name, where, row);
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) return;
-  bind_value(statement, line);
-  sqlite3_step(statement);
-  sqlite3_finalize(statement);
+  if (statement == nullptr) return;
+  bind_value(*statement, line);
+  statement->bind(1, row);
+  try {
+    store::Rows rows = statement->query();
+    while (rows.next()) {
+    }
+  } catch (const store::SqlError&) {  // refused
+  }
 }
 
-void meddle(const Model& model, std::string_view input) {
-  sqlite3* db = nullptr;
-  holds(sqlite3_open(model.path.c_str(), &db) == SQLITE_OK, "the good database opens");
-  sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; BEGIN",
-               nullptr, nullptr, nullptr);
-  for (int lines = 0; lines < 16 && !input.empty(); ++lines) meddle(db, model, take_until(input, '\n'));
-  sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr);
-  sqlite3_close(db);
+void meddle_all(Model& model, std::string_view input) {
+  model.open->execute("PRAGMA ignore_check_constraints = ON; BEGIN");
+  for (int lines = 0; lines < 16 && !input.empty(); ++lines) meddle(model, take_until(input, '\n'));
+  model.open->execute("COMMIT; PRAGMA ignore_check_constraints = OFF");
 }
 
-void ask_everything(store::Connection& connection) {
-  store::SqliteQueries queries(connection);
+void ask_everything(store::SqliteQueries& queries) {
   queries.runs({}, "", 0);
   queries.runs({.workflow = "rows", .states = {"running"}, .parent = "", .include_children = true}, "x", 1);
   for (const char* reference : {"run-one", "r", "last", "rows#1"}) queries.resolve(reference);
@@ -181,18 +208,25 @@ void ask_everything(store::Connection& connection) {
 }  // namespace
 
 void rows(std::string_view input) {
-  static const Model model;
+  static Model model;
   model.restore();
-  meddle(model, input);
-  store::Connection connection(model.path, store::Access::read_write);
+  meddle_all(model, input);
+  store::Connection& connection = *model.open;
   store::prepare_database(connection);
-  store::Recovered recovered = store::recover_state(connection);
+  store::Recovered recovered;
+  try {
+    recovered = store::recover_state(connection);
+  } catch (const store::SqlError& refused) {  // as a start does that must not go on by itself
+    holds(refused.error().code == ErrorCode::denied, "a start is refused for what the operator must decide, only");
+    return;
+  }
   holds(recovered.runs.size() + recovered.quarantined.size() <= 8, "no run is made up");
-  ask_everything(connection);
+  ask_everything(*model.queries);
 
   engine::Engine engine(recovered.counters);
   std::vector<engine::Event> events;
-  for (engine::RunSnapshot& snapshot : recovered.runs) {
+  for (engine::RunSnapshot& snapshot : recovered.runs) {  // as Daemon::on_restored
+    if (!engine::check_snapshot(snapshot, *spec())) continue;
     events.emplace_back(engine::RunRestored{std::move(snapshot), spec()});
   }
   engine::WorkerUp up;

@@ -1,3 +1,4 @@
+#include <baton/base/limits.hpp>
 #include <baton/base/text.hpp>
 
 #include <array>
@@ -64,13 +65,14 @@ TEST_CASE("what is too far away is not suggested") {
 TEST_CASE("names, ids and identifiers") {
   for (const char* name : {"a", "train", "Train-2.x_y", "0"}) CHECK(is_name(name));
   for (const char* name : {"", "-a", ".a", "_a", "a b", "a/b", "é", "a\n"}) CHECK_FALSE(is_name(name));
-  CHECK(is_name(std::string(64, 'a')));
-  CHECK_FALSE(is_name(std::string(65, 'a')));
+  CHECK(is_name(std::string(limits::kNameBytes, 'a')));
+  CHECK_FALSE(is_name(std::string(limits::kNameBytes + 1, 'a')));
   for (const char* id : {"a", "-", ".", "_x", "0-9"}) CHECK(is_id(id));
   for (const char* id : {"", "a b", "a/b", "a:b", "ä"}) CHECK_FALSE(is_id(id));
-  CHECK(is_id(std::string(64, '.')));
-  CHECK_FALSE(is_id(std::string(65, '.')));
+  CHECK(is_id(std::string(limits::kNameBytes, '.')));
+  CHECK_FALSE(is_id(std::string(limits::kNameBytes + 1, '.')));
   for (const char* word : {"a", "_", "A_9", "PATH"}) CHECK(is_identifier(word));
   for (const char* word : {"", "9a", "a-b", "a.b", "a b", "é"}) CHECK_FALSE(is_identifier(word));
-  CHECK_FALSE(is_identifier(std::string(257, 'a')));
+  CHECK(is_identifier(std::string(limits::kIdentifierBytes, 'a')));
+  CHECK_FALSE(is_identifier(std::string(limits::kIdentifierBytes + 1, 'a')));
 }

@@ -1,3 +1,4 @@
+#include <baton/base/limits.hpp>
 #include <baton/service/event_stream.hpp>
 
 #include "catch.hpp"
@@ -119,11 +120,14 @@ TEST_CASE("A follower that is slow falls back to the store and loses nothing") {
   f.commit({event(1)});
   f.loop.run();
   REQUIRE(f.seen == range(1, 1));
-  // It does not ask while far more is committed than memory holds.
-  for (std::uint64_t seq = 2; seq <= 40'000; ++seq) f.commit({event(seq)});
+  // It does not ask while more is committed than memory holds.
+  const std::uint64_t last = limits::kRecentEvents + 2;
+  for (std::uint64_t seq = 2; seq < last; ++seq) f.commit({event(seq)});
+  CHECK(f.feed->reaches(1));
+  f.commit({event(last)});
   CHECK_FALSE(f.feed->reaches(1));
   f.pump();
-  CHECK(f.seen == range(1, 40'000));
+  CHECK(f.seen == range(1, last));
 }
 
 TEST_CASE("A follower of one run sees its children and nobody else, and ends with it") {

@@ -281,6 +281,20 @@ TEST_CASE("Workers that talk faster than the disk commits have to wait") {
   CHECK(std::ranges::count(calls, "resume") == 1);
 }
 
+TEST_CASE("While the disk is slow no more than two batches wait for it, however many requests come") {
+  SchedulerFixture f;
+  for (int i = 1; i <= 20; ++i) {
+    f.submit("r" + std::to_string(i));
+    f.loop.run();
+    CHECK(f.store.queued() <= limits::kCommitsInFlight);
+  }
+  CHECK(f.store.queued() == limits::kCommitsInFlight);
+  const std::size_t before = f.store.batches.size();
+  f.settle();
+  CHECK(f.store.batches.size() <= before + 1);  // all that waited is one batch
+  CHECK(f.scheduler->engine().active_runs() == 20);
+}
+
 TEST_CASE("Requests beyond the queue's limit are turned away") {
   SchedulerFixture f;
   std::vector<engine::Event> events;

@@ -1,4 +1,6 @@
 // Questions about runs and tasks.
+#include <baton/base/limits.hpp>
+
 #include "catch.hpp"
 #include "fixture.hpp"
 
@@ -103,6 +105,26 @@ TEST_CASE("runs come newest first, in pages, by workflow, state and parent") {
   CHECK(all == Keys{10, 8, 6, 4, 2});
   for (const std::string garbage : {"x", "1x", "99999999999999999999", " ", "\xff"}) {
     CHECK(list({}, garbage).error().code == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("a page has a greatest length, whatever is asked for") {
+  const TempFolder folder;
+  Daemon daemon(folder.path("baton.db"));
+  constexpr std::uint64_t kRuns = limits::kPageSize + 1;
+  for (std::uint64_t key = 1; key <= kRuns;) {
+    std::vector<engine::Record> records;
+    for (int i = 0; i < 100 && key <= kRuns; ++i, ++key) {
+      for (engine::Record& record : started_run(key)) records.push_back(std::move(record));
+    }
+    REQUIRE(daemon.commit(std::move(records)));
+  }
+  for (const std::size_t asked : {std::size_t{0}, limits::kPageSize + 1, std::numeric_limits<std::size_t>::max()}) {
+    const auto page =
+        daemon.ask<views::Page<views::RunView>>([=](Queries& queries) { return queries.runs({}, "", asked); });
+    REQUIRE(page);
+    CHECK(page->items.size() == limits::kPageSize);
+    CHECK_FALSE(page->next_cursor.empty());
   }
 }
 

@@ -146,6 +146,19 @@ TEST_CASE("a slot's next attempt proves that the one before has ended") {
   CHECK(fold(fold(kept).records()).entries().at(AttemptId(1)).finished);
 }
 
+TEST_CASE("an exit that is recorded behind the slot's next start decides as well, also after a compaction") {
+  const Ledger ledger = fold({started(1, 10, 7), started(2, 11, 7), exited(1, 10, 0x100)});
+  REQUIRE(ledger.entries().at(AttemptId(1)).finished);
+  CHECK(ledger.entries().at(AttemptId(1)).finished->end.status == 1);
+  CHECK(fold(ledger.records()).records().size() == ledger.records().size());
+}
+
+TEST_CASE("a start in the slot of an attempt of which only the exit is left") {
+  const Ledger ledger = fold({started(1, 10, 7), forgotten({1}), exited(1, 10, 0x100), started(2, 11, 7)});
+  CHECK(ledger.entries().contains(AttemptId(2)));
+  CHECK_FALSE(ledger.entries().at(AttemptId(1)).finished);
+}
+
 TEST_CASE("compaction keeps what matters and nothing else") {
   TempFolder temp;
   auto journal = Journal::open(temp.fd(), 1u << 20);

@@ -19,7 +19,8 @@ inline constexpr std::size_t kExpressionSteps = 100'000;
 inline constexpr std::size_t kExpressionValueBytes = 16u << 20;  // a value that an expression builds
 inline constexpr std::size_t kUsesDepth = 8;
 inline constexpr std::size_t kBundleFiles = 256;
-inline constexpr std::size_t kNameBytes = 64;
+inline constexpr std::size_t kNameBytes = 64;         // and of an id
+inline constexpr std::size_t kIdentifierBytes = 256;  // environment variables, parameters, outputs
 
 // What a task sends back.
 inline constexpr std::size_t kOutputFileBytes = 1u << 20;
@@ -34,7 +35,6 @@ inline constexpr std::size_t kHttpConnections = 1'024;
 inline constexpr std::size_t kJsonDepth = 64;
 inline constexpr std::size_t kJsonValues = 1'000'000;  // an empty list takes 3 bytes in a body and about 60 in memory
 inline constexpr std::size_t kPageSize = 1'000;
-inline constexpr std::size_t kStreamBacklogBytes = 4u << 20;  // a slower reader is cut off and can resume
 
 // Frames between batond and a worker session.
 inline constexpr std::size_t kFrameBytes = 16u << 20;
@@ -42,7 +42,11 @@ inline constexpr std::size_t kLogChunkBytes = 256u << 10;
 
 // Queues inside the daemon.
 inline constexpr std::size_t kEventQueue = 65'536;
-inline constexpr std::size_t kStoreQueueBatches = 64;
+// One batch is on its way to the disk while the next one is queued behind it; more would only make batches smaller.
+inline constexpr std::size_t kCommitsInFlight = 2;
+// Kept in memory for followers, all together. Nothing is queued for one of them: a stream is pulled as fast as it is
+// read, and who is slower than this reads from the store.
+inline constexpr std::size_t kRecentEvents = 16'384;
 inline constexpr std::size_t kActiveRuns = 10'000;
 
 }  // namespace baton::limits

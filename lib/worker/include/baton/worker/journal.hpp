@@ -33,6 +33,7 @@ class Ledger {
  private:
   void apply_start(const Record& record);
   void apply_supervisors_exit(const Record& record);
+  void decide_if_replaced(AttemptId attempt);
 
   std::map<AttemptId, Entry> entries_;
   std::unordered_map<std::uint32_t, AttemptId> by_pid_;      // the last to start with this pid

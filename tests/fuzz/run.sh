@@ -1,0 +1,81 @@
+#!/bin/bash
+# run.sh [SECONDS] [TARGET...]: builds the libFuzzer programs and fuzzes each target (default: all, 60 s each), one after
+# the other, from the committed corpus and from what earlier runs found. Prints a table; exits with 1 if there was a
+# finding: a crash, a failed property, more than kTimeout for an input, more than kMemory, or a leak. See README.md.
+#
+# New inputs go to build/fuzz/corpus/TARGET, findings to build/fuzz/findings/TARGET, never into the tree.
+# BATON_FUZZ_CORPUS=none: begin with the committed corpus alone. BATON_FUZZ_BUILT=1: everything is built already.
+set -uo pipefail
+cd -- "$(dirname -- "$0")/../.."
+. packaging/steps.bash
+
+readonly kTimeout=10     # seconds; an honest input takes milliseconds
+readonly kMemory=1024    # MiB, of which AddressSanitizer's own shadow and quarantine take about 100
+readonly kLongest=4096   # bytes; longer inputs of the corpus are replayed by ctest
+readonly build=build/fuzz
+
+seconds=60
+if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+  seconds=$1
+  shift
+fi
+targets=("$@")
+if [ "${#targets[@]}" -eq 0 ]; then
+  for folder in tests/fuzz/corpus/*/; do targets+=("$(basename -- "$folder")"); done
+fi
+for target in "${targets[@]}"; do
+  if [ ! -d "tests/fuzz/corpus/$target" ]; then
+    echo "run.sh: there is no target $target" >&2
+    exit 2
+  fi
+done
+
+if [ -z "${BATON_FUZZ_BUILT:-}" ]; then
+  { cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j "$(jobs_for_this_machine)"; } || exit 2
+fi
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:quarantine_size_mb=16:handle_abort=1:external_symbolizer_path=$(command -v addr2line)}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+
+failed=0
+rows=()
+
+# What libFuzzer said under this name in the target's log.
+last_of() { sed -n "s/$1/\\1/p" "$log" | tail -n 1; }
+
+fuzz() {
+  local target=$1
+  local program=$build/tests/fuzz/fuzz_$target findings=$build/findings/$target corpus=$build/corpus/$target
+  log=$build/$target.log
+  [ "${BATON_FUZZ_CORPUS:-}" != none ] || rm -rf -- "$corpus"
+  mkdir -p -- "$findings" "$corpus"
+  local arguments=(-timeout="$kTimeout" -rss_limit_mb="$kMemory" -malloc_limit_mb=$((kMemory / 2)) -max_len="$kLongest"
+    -max_total_time="$seconds" -print_final_stats=1 -reload=0 -artifact_prefix="$findings/")
+  [ ! -f "tests/fuzz/dictionaries/$target.dict" ] || arguments+=("-dict=tests/fuzz/dictionaries/$target.dict")
+  arguments+=("$corpus" "tests/fuzz/corpus/$target")
+  [ "$target" != workflow ] || arguments+=(tests/corpus/workflow/good tests/corpus/workflow/bad)
+
+  printf '%s: %d s\n' "$target" "$seconds" >&2
+  touch -- "$build/began"
+  local began=$SECONDS code=0
+  "$program" "${arguments[@]}" >"$log" 2>&1 || code=$?
+  local took=$((SECONDS - began)) found executions edges
+  mapfile -t found < <(find "$findings" -type f -newer "$build/began")
+  executions=$(last_of '^stat::number_of_executed_units: *\(.*\)')
+  edges=$(last_of '^#.* cov: \([0-9]*\) .*')
+  rows+=("$(printf '%-18s %12d %8d %8d %9d' "$target" "${executions:-0}" "$((${executions:-0} / (took > 0 ? took : 1)))" \
+    "${edges:-0}" "${#found[@]}")")
+  [ "$code" -ne 0 ] || return 0
+
+  failed=1
+  grep -m 1 -n -e 'PROPERTY FAILED' -e 'ERROR: ' -e 'runtime error' "$log" >&2 || tail -n 20 -- "$log" >&2
+  for input in "${found[@]}"; do
+    printf 'FINDING: %s\n  replay: %s %s\n  whole log: %s\n' "$input" "$program" "$input" "$log" >&2
+  done
+}
+
+for target in "${targets[@]}"; do fuzz "$target"; done
+
+printf '\n%-18s %12s %8s %8s %9s\n' target executions exec/s edges findings
+printf '%s\n' "${rows[@]}"
+exit "$failed"

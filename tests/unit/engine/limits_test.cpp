@@ -1,0 +1,97 @@
+// What one engine takes on at most.
+#include <baton/base/limits.hpp>
+
+#include "catch.hpp"
+#include "scenario.hpp"
+
+using namespace baton;
+using namespace baton::engine;
+using namespace baton::engine::test;
+
+namespace {
+
+// As many active runs as there may be: the first calls another one when it is approved, the others wait for approval.
+struct FullHouse {
+  Engine engine;
+  TimePoint now{std::chrono::days(20'000)};
+  std::shared_ptr<const workflow::WorkflowSpec> calls, waits;
+
+  FullHouse() {
+    const auto bundle = workflow::parse_bundle(
+        {.entry = "main.yaml",
+         .files = {{"main.yaml", "tasks: {gate: {approval: {message: m}}, call: {uses: sub.yaml, needs: gate}}"},
+                   {"sub.yaml", "tasks: {gate: {approval: {message: m}}}"}}});
+    REQUIRE(bundle.workflow);
+    calls = bundle.workflow;
+    const auto parsed = workflow::parse_workflow("waits.yaml", "tasks: {gate: {approval: {message: m}}}");
+    REQUIRE(parsed.workflow);
+    waits = parsed.workflow;
+    std::vector<Event> events{submit(1, calls)};
+    for (std::uint64_t i = 2; i <= limits::kActiveRuns; ++i) events.push_back(submit(i, waits));
+    const Step step = apply(std::move(events));
+    for (const Effect& effect : step.effects) {
+      if (const auto* reply = std::get_if<Reply>(&effect)) REQUIRE(reply->result.has_value());
+    }
+    REQUIRE(engine.active_runs() == limits::kActiveRuns);
+  }
+
+  static Event submit(std::uint64_t token, std::shared_ptr<const workflow::WorkflowSpec> spec) {
+    return SubmitRun{.token = token,
+                     .id = "run" + std::to_string(token),
+                     .workflow = std::move(spec),
+                     .bundle_hash = "hash",
+                     .working_dir = "/work",
+                     .params = Value::object()};
+  }
+  Step apply(std::vector<Event> events) {
+    now += std::chrono::seconds(1);
+    return engine.apply(events, now);
+  }
+  // The only answer of a step.
+  Result<> answer(Event request) {
+    const Step step = apply({std::move(request)});
+    Result<> result = fail(ErrorCode::internal, "no answer");
+    for (const Effect& effect : step.effects) {
+      const auto* reply = std::get_if<Reply>(&effect);
+      if (reply == nullptr) continue;
+      result = reply->result ? Result<>() : std::unexpected(reply->result.error());
+    }
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("beyond the active runs that there may be none is taken, until one ends") {
+  FullHouse full;
+  const Result<> refused = full.answer(FullHouse::submit(90'000, full.waits));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::limit);
+  CHECK(full.engine.active_runs() == limits::kActiveRuns);
+  REQUIRE(full.answer(CancelRun{90'001, RunKey(2), "cancelled"}));
+  CHECK(full.answer(FullHouse::submit(90'002, full.waits)));
+  CHECK(full.engine.active_runs() == limits::kActiveRuns);
+}
+
+TEST_CASE("a run's own sub-workflow waits for room among the active runs") {
+  FullHouse full;
+  REQUIRE(full.answer(DecideApproval{90'000, {RunKey(1), TaskIndex(0), 0}, true, ""}));
+  const InstanceKey call{RunKey(1), TaskIndex(1), 0};
+  CHECK(full.engine.phase(call) == InstancePhase::ready);
+  CHECK(full.engine.active_runs() == limits::kActiveRuns);
+  REQUIRE(full.answer(CancelRun{90'001, RunKey(2), "cancelled"}));
+  CHECK(full.engine.phase(call) == InstancePhase::running);
+  CHECK(full.engine.active_runs() == limits::kActiveRuns);
+  full.engine.check();
+}
+
+TEST_CASE("a task's environment has a limit for each value") {
+  const auto state_with = [](std::size_t bytes) {
+    Scenario s("params: {x: a}\ntasks: {t: {command: [t], env: {X: \"${{ params.x }}\"}}}");
+    s.worker();
+    s.submit({{"x", std::string(bytes, 'x')}});
+    return s.state("t") + (s.reason("t").empty() ? "" : " " + s.reason("t"));
+  };
+  CHECK(state_with(limits::kTaskEnvBytes).starts_with("starting"));
+  CHECK(state_with(limits::kTaskEnvBytes + 1) == "failed invalid_expression");
+}
