@@ -294,8 +294,8 @@ void CgroupContainment::remove(AttemptId attempt) {
   mains_.erase(main);
   const auto group = groups_.find(slot);
   if (group != groups_.end()) {
-    // The counter starts at nothing for whoever comes next. And Linux 6.14 and later kill whatever is cloned into a
-    // group that was killed once: the sequence number they compare is the parent's group's.
+    // The counter starts at nothing for whoever comes next. And Linux 6.18 kills whatever is cloned into a
+    // group that was killed once, because it compares the sequence number of the parent's group.
     const bool spent = group->second.killed || group->second.oom_kills() > 0 || group->second.memory_bytes < 0;
     if (spent) {
       if (!group->second.remove()) leftovers_.push_back(std::move(group->second));
