@@ -122,6 +122,20 @@ class Sandbox:
     def logs(self, run, *args):
         return self.baton("logs", run, *args, check=0).stdout
 
+    def await_event(self, run, name, state):
+        """Until the daemon has recorded that the task instance is in this state, or was."""
+        follow = self.spawn("baton", "events", "-f", run, "-o", "json", stdout=subprocess.PIPE, text=True)
+        try:
+            for line in follow.stdout:
+                event = json.loads(line)
+                if event["name"] == name and event["state"] == state:
+                    return
+        finally:
+            follow.kill()
+            follow.wait()
+            follow.stdout.close()
+        raise AssertionError(f"{name} is never {state}")
+
     def api(self, method, path, body=None, headers=None):
         """One request without the CLI: status and JSON."""
         connection = UnixConnection(str(self.state / "baton.sock"))

@@ -70,19 +70,6 @@ class FullDisk(harness.TestCase):
     def let_go(self, n, code=0):
         (self.box.work / f"go{n}").write_text(f"{code}\n")
 
-    def await_event(self, run, task, state):
-        """Until the daemon has recorded it."""
-        follow = self.box.spawn("baton", "events", "-f", run, "-o", "json", stdout=subprocess.PIPE, text=True)
-        try:
-            for line in follow.stdout:
-                if f'"{task}"' in line and f'"{state}"' in line:
-                    return
-        finally:
-            follow.kill()
-            follow.wait()
-            follow.stdout.close()
-        self.fail(f"no event of {task} {state}")
-
     def refused(self):
         result = self.box.baton("submit", self.box.write("true.yaml", TRUE))
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
@@ -105,9 +92,9 @@ class FullDisk(harness.TestCase):
         self.refused()
         # What ends now is recorded now, on the room kept for it.
         self.let_go(1)
-        self.await_event(run, "held[n=1]", "succeeded")
+        self.box.await_event(run, "held[n=1]", "succeeded")
         self.let_go(2, 7)
-        self.await_event(run, "held[n=2]", "failed")
+        self.box.await_event(run, "held[n=2]", "failed")
         self.assertEqual(self.box.baton("ls").returncode, 0)
         self.refused()
         self.filler.unlink()
@@ -122,7 +109,7 @@ class FullDisk(harness.TestCase):
         run = self.begin()
         self.fill()
         self.let_go(1)
-        self.await_event(run, "held[n=1]", "succeeded")
+        self.box.await_event(run, "held[n=1]", "succeeded")
         daemon.kill()
         self.let_go(2, 7)
         self.fill()

@@ -32,6 +32,16 @@ class OneWriter(harness.TestCase):
         result = self.box.baton("doctor", "--fsck")
         self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
 
+    def stop_in_a_run(self):
+        """A run with a task that is held, and no daemon."""
+        for name in ("started", "go"):
+            self.box.fifo(name)
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
+        (self.box.work / "started").read_text()
+        daemon.stop()
+        return run
+
     def copy_database(self, to):
         with sqlite3.connect(self.box.state / "baton.db") as source, sqlite3.connect(to) as target:
             source.backup(target)
@@ -83,6 +93,7 @@ class OneWriter(harness.TestCase):
         daemon = self.box.start()
         run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
         (self.box.work / "started").read_text()
+        self.box.await_event(run, "held", "running")  # what is about to start begins anew after an adoption
         copy = self.box.root / "backup.db"
         self.box.baton("daemon", "backup", copy, check=0)
         self.assertEqual(copy.stat().st_mode & 0o777, 0o600)
@@ -129,12 +140,7 @@ class OneWriter(harness.TestCase):
         self.assertEqual(self.box.baton("doctor", "--fsck", "-o", "json").stdout, result.stdout)
 
     def test_the_check_looks_into_the_workers_files_and_the_runs_under_way(self):
-        for name in ("started", "go"):
-            self.box.fifo(name)
-        daemon = self.box.start()
-        run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
-        (self.box.work / "started").read_text()
-        daemon.stop()
+        run = self.stop_in_a_run()
         self.check_clean()
         worker = self.box.state / "workers" / "local"
         with open(worker / "journal", "ab") as journal:
@@ -153,12 +159,7 @@ class OneWriter(harness.TestCase):
         self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in worker.rglob("*")))
 
     def test_a_run_that_makes_no_sense_is_named_and_the_others_are_served(self):
-        for name in ("started", "go"):
-            self.box.fifo(name)
-        daemon = self.box.start()
-        run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
-        (self.box.work / "started").read_text()
-        daemon.stop()
+        run = self.stop_in_a_run()
         with sqlite3.connect(self.box.state / "baton.db") as database:
             database.execute("UPDATE runs SET params = '{'")
         self.box.start()

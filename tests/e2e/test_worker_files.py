@@ -56,15 +56,8 @@ class WorkerFiles(harness.TestCase):
         self.box.configure("workers: [{name: local, cpu: 4}]\n")
         self.box.start()
         self.run_id = self.box.submit(self.box.write("run.yaml", RUN.format(go=self.box.fifo("go"))))
-        follow = self.box.spawn("baton", "events", "-f", self.run_id, "-o", "json", stdout=subprocess.PIPE, text=True)
-        wanted = {("done", "succeeded"), ("held", "running")}
-        for line in follow.stdout:
-            wanted = {(task, state) for task, state in wanted if f'"{task}"' not in line or f'"{state}"' not in line}
-            if not wanted:
-                break
-        follow.kill()
-        follow.wait()
-        follow.stdout.close()
+        self.box.await_event(self.run_id, "done", "succeeded")
+        self.box.await_event(self.run_id, "held", "running")
         self.box.kill_all()
         self.saved = self.box.root / "saved"
         self.box.state.rename(self.saved)
