@@ -54,7 +54,7 @@ int try_one(const Named& named, std::uint64_t most, int told) {
     const std::string found = first_violation_of_enumeration();
     return found.empty() ? 0 : tell(found + "\n") ? 3 : 2;
   }
-  const Workspace space(99);
+  const Workspace space(0);
   for (std::uint64_t seed = 1; seed <= most; ++seed) {
     if (!tell(fmt::format("seed {}\t\n", seed))) return 2;
     const Outcome outcome = simulate(seed, make_plan(seed), space.folder(), false);
@@ -82,6 +82,7 @@ bool is_caught(const Named& named, std::uint64_t most) {
     ::_exit(try_one(named, most, ends[1]));
   }
   ::close(ends[1]);
+  const Workspace left(0, child);
   std::istringstream lines(read_all(ends[0]));
   ::close(ends[0]);
   int status = 0;

@@ -71,9 +71,9 @@ int run_part(const Range& range, std::uint64_t job, Manner manner) {
 
 }  // namespace
 
-Workspace::Workspace(std::uint64_t number)
+Workspace::Workspace(std::uint64_t number, pid_t process)
     : folder_(fmt::format("{}/baton-sim.{}.{}", std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp",
-                          ::getpid(), number)) {}
+                          process, number)) {}
 
 Workspace::~Workspace() {
   std::error_code ignored;
@@ -102,9 +102,10 @@ int run_seeds(const Range& range, Manner manner) {
     children.push_back(child);
   }
   int bad = 0;
-  for (const pid_t child : children) {
+  for (std::size_t job = 0; job < children.size(); ++job) {
+    const Workspace left(job, children[job]);
     int status = 0;
-    ::waitpid(child, &status, 0);
+    ::waitpid(children[job], &status, 0);
     bad += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

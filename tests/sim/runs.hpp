@@ -1,15 +1,17 @@
 // Seeds, one after the other or in several processes: carried out, and what they violate printed.
 #pragma once
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 
 namespace baton::sim {
 
 // The folder of one simulation at a time, and the database that all simulations of this process begin with; gone at the
-// end. One for each process.
+// end. One for each process, or for a child that may die before it has removed its own.
 class Workspace {
  public:
-  explicit Workspace(std::uint64_t number);
+  explicit Workspace(std::uint64_t number, pid_t process = ::getpid());
   ~Workspace();
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
