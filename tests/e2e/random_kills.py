@@ -70,8 +70,10 @@ class Killer(scenario.Scenario):
                 except ProcessLookupError:
                     pass  # went with another one
         self.done.append((self.seen, "+".join(sorted(hit)) or "none was there"))
-        self.may_lose = self.may_lose or {"supervise", "session"} <= roles | self.ever
         self.ever |= roles
+        if "attach" in roles:  # whose session the supervisor then kills, and may be killed itself before it has reaped
+            self.ever.add("session")
+        self.may_lose = self.may_lose or {"supervise", "session"} <= self.ever
 
 
 def run_seed(seed):
