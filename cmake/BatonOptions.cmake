@@ -45,6 +45,7 @@ endif()
 
 # Counts the edges that an input reaches. The library's own asserts cost little and find what no sanitizer sees.
 if(BATON_FUZZ)
-  target_compile_options(baton_options INTERFACE -fsanitize=fuzzer-no-link)
+  # What is left out AddressSanitizer finds too, and it takes a quarter of the build's time.
+  target_compile_options(baton_options INTERFACE -fsanitize=fuzzer-no-link -fno-sanitize=null,alignment,object-size)
   target_compile_definitions(baton_options INTERFACE _GLIBCXX_ASSERTIONS)
 endif()

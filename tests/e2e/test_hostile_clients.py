@@ -1,5 +1,6 @@
 """Clients that mean harm, over the real socket. Meanwhile the daemon answers others, and its memory stays bounded."""
 import contextlib
+import json
 import os
 import resource
 import select
@@ -109,6 +110,23 @@ class HostileClients(Clients):
         self.assertEqual(self.status(head + b"Content-Length: 33554433\r\n\r\n"), 413)
         self.assert_well()
 
+    def submit(self, **fields):
+        """The status that a run with these fields is answered with."""
+        body = json.dumps({"entry": "a.yaml", "files": {"a.yaml": "tasks: {t: {approval: {message: m}}}"},
+                           "working_dir": "/", **fields}).encode()
+        head = f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        return self.status(head.encode() + body)
+
+    def test_labels_and_params_beyond_their_limits(self):
+        self.assertEqual(self.submit(labels={"a": "x" * 256}), 201)
+        self.assertEqual(self.submit(labels={"a": "x" * 257}), 400)
+        self.assertEqual(self.submit(labels={"a" * 64: "x"}), 201)
+        self.assertEqual(self.submit(labels={"a" * 65: "x"}), 400)
+        self.assertEqual(self.submit(labels={f"l{i}": "x" for i in range(64)}), 201)
+        self.assertNotEqual(self.submit(labels={f"l{i}": "x" for i in range(65)}), 201)
+        self.assertEqual(self.submit(params={"x": "y"}), 400)
+        self.assert_well()
+
     def test_endless_chunks(self):
         """The body's limit answers, and what still comes is thrown away for a while only, then the connection ends."""
         client = self.connect()
@@ -158,13 +176,27 @@ class HostileClients(Clients):
             client = self.connect()
             client.sendall(f"GET /v1/runs/{run}/tasks/t/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             client.recv(16)
+        # Who reads gets everything meanwhile; so the daemon had the time to fetch as much for each of the others.
+        self.assertEqual(len(self.box.logs(run, "t")), 30_000_000)
         self.assert_well()
 
     def test_stopped_client(self):
+        """It follows all events and reads none, while more happen than a socket's buffer holds."""
         follower = self.box.spawn("baton", "events", "-f", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.box.baton("ls", check=0)
+        first = self.box.submit(self.box.write("well.yaml", "tasks: {t: {command: [\"true\"]}}\n"))
+        self.assertIn(first.encode(), follower.stdout.readline())  # it follows
         os.kill(follower.pid, signal.SIGSTOP)
         try:
+            path = self.box.write("many.yaml", """\
+name: many
+params: {go: false}
+tasks:
+  t:
+    if: "${{ params.go }}"
+    command: ["true"]
+    matrix: {a: %s, b: %s}
+""" % (list(range(50)), list(range(100))))
+            self.box.wait(self.box.submit(path))
             self.assert_well()
         finally:
             follower.kill()

@@ -1,10 +1,12 @@
 #!/bin/bash
-# run.sh [SECONDS] [TARGET...]: builds the libFuzzer programs and fuzzes each target (default: all, 60 s each), one after
-# the other, from the committed corpus and from what earlier runs found. Prints a table; exits with 1 if there was a
-# finding: a crash, a failed property, more than kTimeout for an input, more than kMemory, or a leak. See README.md.
+# run.sh [SECONDS] [TARGET...]: builds the libFuzzer programs and fuzzes each target (default: all, 60 s each), as many
+# at a time as there are cores, from the committed corpus and from what earlier runs found. Prints a table; exits with 1
+# if there was a finding: a crash, a failed property, more than kTimeout for an input, more than kMemory, or a leak. See
+# README.md.
 #
 # New inputs go to build/fuzz/corpus/TARGET, findings to build/fuzz/findings/TARGET, never into the tree.
 # BATON_FUZZ_CORPUS=none: begin with the committed corpus alone. BATON_FUZZ_BUILT=1: everything is built already.
+# BATON_JOBS: how many at a time.
 set -uo pipefail
 cd -- "$(dirname -- "$0")/../.."
 . packaging/steps.bash
@@ -37,17 +39,16 @@ fi
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:quarantine_size_mb=16:handle_abort=1:external_symbolizer_path=$(command -v addr2line)}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
-failed=0
-rows=()
+# What libFuzzer said in a target's log: the last match.
+last_of() { sed -n "s/$1/\\1/p" "$2" | tail -n 1; }
 
-# What libFuzzer said under this name in the target's log.
-last_of() { sed -n "s/$1/\\1/p" "$log" | tail -n 1; }
-
+# Leaves the target's line of the table in $build/TARGET.row, and in $build/TARGET.finding what was found.
 fuzz() {
   local target=$1
   local program=$build/tests/fuzz/fuzz_$target findings=$build/findings/$target corpus=$build/corpus/$target
-  log=$build/$target.log
+  local log=$build/$target.log report=$build/$target.finding
   [ "${BATON_FUZZ_CORPUS:-}" != none ] || rm -rf -- "$corpus"
+  rm -f -- "$report"
   mkdir -p -- "$findings" "$corpus"
   local arguments=(-timeout="$kTimeout" -rss_limit_mb="$kMemory" -malloc_limit_mb=$((kMemory / 2)) -max_len="$kLongest"
     -max_total_time="$seconds" -print_final_stats=1 -reload=0 -artifact_prefix="$findings/")
@@ -56,26 +57,40 @@ fuzz() {
   [ "$target" != workflow ] || arguments+=(tests/corpus/workflow/good tests/corpus/workflow/bad)
 
   printf '%s: %d s\n' "$target" "$seconds" >&2
-  touch -- "$build/began"
   local began=$SECONDS code=0
   "$program" "${arguments[@]}" >"$log" 2>&1 || code=$?
-  local took=$((SECONDS - began)) found executions edges
-  mapfile -t found < <(find "$findings" -type f -newer "$build/began")
-  executions=$(last_of '^stat::number_of_executed_units: *\(.*\)')
-  edges=$(last_of '^#.* cov: \([0-9]*\) .*')
-  rows+=("$(printf '%-18s %12d %8d %8d %9d' "$target" "${executions:-0}" "$((${executions:-0} / (took > 0 ? took : 1)))" \
-    "${edges:-0}" "${#found[@]}")")
+  local took=$((SECONDS - began)) executions edges input
+  executions=$(last_of '^stat::number_of_executed_units: *\(.*\)' "$log")
+  edges=$(last_of '^#.* cov: \([0-9]*\) .*' "$log")
+  printf '%-18s %12d %8d %8d %9d\n' "$target" "${executions:-0}" "$((${executions:-0} / (took > 0 ? took : 1)))" \
+    "${edges:-0}" "$((code != 0))" >"$build/$target.row"
   [ "$code" -ne 0 ] || return 0
 
-  failed=1
-  grep -m 1 -n -e 'PROPERTY FAILED' -e 'ERROR: ' -e 'runtime error' "$log" >&2 || tail -n 20 -- "$log" >&2
-  for input in "${found[@]}"; do
-    printf 'FINDING: %s\n  replay: %s %s\n  whole log: %s\n' "$input" "$program" "$input" "$log" >&2
-  done
+  input=$(last_of '.*Test unit written to \(.*\)' "$log")
+  {
+    grep -m 1 -e 'PROPERTY FAILED' -e 'ERROR: ' -e 'runtime error' "$log" || tail -n 20 -- "$log"
+    printf 'FINDING in %s: %s\n  replay: %s %s\n  whole log: %s\n' "$target" "${input:-(no input)}" "$program" "$input" "$log"
+  } >"$report"
+  cat -- "$report" >&2
 }
 
-for target in "${targets[@]}"; do fuzz "$target"; done
+jobs=$(jobs_for_this_machine)
+running=0
+for target in "${targets[@]}"; do
+  rm -f -- "$build/$target.row"
+  if [ "$running" -ge "$jobs" ]; then
+    wait -n
+    running=$((running - 1))
+  fi
+  fuzz "$target" &
+  running=$((running + 1))
+done
+wait
 
 printf '\n%-18s %12s %8s %8s %9s\n' target executions exec/s edges findings
-printf '%s\n' "${rows[@]}"
+failed=0
+for target in "${targets[@]}"; do
+  cat -- "$build/$target.row" || failed=1
+  [ ! -e "$build/$target.finding" ] || failed=1
+done
 exit "$failed"

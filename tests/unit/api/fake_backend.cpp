@@ -5,7 +5,7 @@
 namespace baton::api::test {
 namespace {
 
-TimePoint at(int second) { return TimePoint(std::chrono::seconds(1'774'746'000 + second)); }
+TimePoint at(std::int64_t second) { return TimePoint(std::chrono::seconds(1'774'746'000 + second)); }
 
 // Gives its pieces one by one, then ends, waits for ever or fails. Completes from the loop, never at once.
 template <class T>
@@ -99,7 +99,7 @@ views::TaskView sample_task() {
 views::EventView sample_event(std::uint64_t seq) {
   views::EventView event;
   event.seq = seq;
-  event.at = at(static_cast<int>(seq));
+  event.at = at(static_cast<std::int64_t>(seq % 1'000'000));
   event.run = "01k2x7";
   event.workflow = "digits";
   event.type = seq % 2 == 0 ? "run" : "task";

@@ -67,8 +67,8 @@ TEST_CASE("methods that a path does not have") {
 TEST_CASE("unknown or wrong query parameters") {
   RunningServer server;
   for (const char* target :
-       {"/v1/info?x=1", "/v1/runs?limit=0", "/v1/runs?limit=1001", "/v1/runs?limit=-1", "/v1/runs?limit=1x",
-        "/v1/runs?limit=", "/v1/runs?limit=99999999999999999999", "/v1/runs?include_children=yes",
+       {"/v1/info?x=1", "/v1/runs?limit=0", "/v1/runs?limit=1001", "/v1/runs/r/tasks?limit=1001", "/v1/runs?limit=-1",
+        "/v1/runs?limit=1x", "/v1/runs?limit=", "/v1/runs?limit=99999999999999999999", "/v1/runs?include_children=yes",
         "/v1/runs?cursor=a&cursor=b", "/v1/runs?states=failed", "/v1/runs/x?y", "/v1/runs/x/tasks/t/log?tail=-1",
         "/v1/events?after=x", "/v1/runs/x/logs?attempt=4294967296", "/v1/runs?workflow=%ff"}) {
     INFO(target);

@@ -81,6 +81,23 @@ TEST_CASE("A changed boot is told from a session that begins anew, until it is r
   CHECK_FALSE(f.got<engine::WorkerUp>().back().rebooted);
 }
 
+TEST_CASE("A session that does not read what it is sent is dropped, and not sent more and more") {
+  WorkerFixture f;
+  f.connect();
+  f.executor->remember_boot(WorkerId(3));
+  engine::Launch launch;
+  launch.worker = WorkerId(3);
+  launch.argv = {"sh", "-e"};
+  launch.script.assign(1u << 20, '#');
+  // 64 MiB may wait. Nothing is read meanwhile, because that takes a turn of the loop.
+  for (std::uint64_t attempt = 1; attempt <= 65; ++attempt) {
+    launch.attempt = AttemptId(attempt);
+    f.executor->launch(launch);
+  }
+  f.until([&] { return f.worker.dials == 2 || f.worker.session().got<wire::Launch>().size() == 65; });
+  CHECK(f.worker.dials == 2);
+}
+
 TEST_CASE("A session that breaks the protocol is dropped") {
   WorkerFixture f;
   SECTION("news before Welcome") {

@@ -121,5 +121,10 @@ TEST_CASE("A configuration file that is not there counts only if it was named") 
   CHECK(config.error().message.starts_with(path + ":1:12: "));
   CHECK(config.error().message.find("and 1 more") != std::string::npos);
   CHECK(config.error().message.find('\n') == std::string::npos);
+  std::ofstream(path) << std::string(1u << 20, '#');
+  CHECK(load_config(path, true).has_value());
+  std::ofstream(path) << std::string((1u << 20) + 1, '#');
+  REQUIRE_FALSE(load_config(path, true).has_value());
+  CHECK(load_config(path, true).error().code == ErrorCode::limit);
   std::filesystem::remove(path);
 }

@@ -99,3 +99,13 @@ TEST_CASE("a pattern cannot take exponential time or the stack") {
   CHECK_THAT(long_value.error().message, Catch::Contains("is longer than the 16384 bytes"));
   CHECK(long_value.error().message.size() < 1'000);
 }
+
+TEST_CASE("a pattern has a greatest length") {
+  const auto problems = [](std::size_t bytes) {
+    return problems_in(
+        fmt::format("params: {{p: {{type: string, required: true, pattern: '{}'}}}}\ntasks: {{a: {{run: x}}}}\n",
+                    std::string(bytes, 'b')));
+  };
+  CHECK(problems(512).empty());
+  CHECK(problems(513).find("longer than 512 bytes") != std::string::npos);
+}

@@ -97,6 +97,12 @@ TEST_CASE("more values than a file may have") {
   CHECK(refusal("labels:\n" + filled("-\n", kFull / 2 + 64)).find("more than 4000000 values") != std::string::npos);
 }
 
+TEST_CASE("more expressions than a file may have") {
+  constexpr std::string_view kItem = "    - ${{1}}\n";
+  const std::string text = "tasks:\n  t:\n    command:\n" + filled(kItem, kItem.size() * 1'000'001);
+  CHECK(refusal(text).find("the file has more than 1000000 expressions") != std::string::npos);
+}
+
 TEST_CASE("more tasks than a workflow may have") {
   std::string text = "tasks:\n";
   for (std::size_t i = 0; i <= limits::kTasks; ++i) text += fmt::format("  t{}: {{run: x}}\n", i);

@@ -215,6 +215,8 @@ TEST_CASE("a matrix has a greatest size") {
   CHECK(code({{"a", numbers(1000)}, {"b", numbers(1001)}}) == ErrorCode::limit);
   CHECK(code({{"a", numbers(100'000)}, {"b", numbers(100'000)}, {"c", numbers(100'000)}, {"d", numbers(100'000)}}) ==
         ErrorCode::limit);
+  const Values wide = numbers(1 << 16);  // 2^64 combinations
+  CHECK(code({{"a", wide}, {"b", wide}, {"c", wide}, {"d", wide}}) == ErrorCode::limit);
   CHECK(code({{"a", numbers(1000)}, {"b", numbers(1000)}}, {{{"a", -1}}}) == ErrorCode::limit);
   Values excludes;
   for (int i = 0; i < 100; ++i) excludes.push_back({{"a", i % 10}});
