@@ -78,7 +78,7 @@ class Scenario:
         self.daemon = None
         self.starts = 0
         self.acknowledged = {}  # request key → run id
-        self.may_lose = False  # exits: only if the supervisor and the session were both killed
+        self.may_lose = False  # exits: only if the supervisor was killed, and somebody else
 
     def up(self):
         if self.daemon is not None:
