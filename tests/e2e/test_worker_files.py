@@ -81,7 +81,7 @@ class WorkerFiles(harness.TestCase):
             waiting.kill()
             waiting.wait()
             self.assertTrue(any(reason in offline for reason in REASONS), self.box.log())
-        self.assertIn(self.box.states(self.run_id)["held"], ("running", "failed"))
+        self.assertIn(self.box.states(self.run_id)["held"], ("running", "unreachable", "failed"))
 
     def test_every_file_in_every_way(self):
         for name in FILES:
