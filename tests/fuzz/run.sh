@@ -47,7 +47,10 @@ fuzz() {
   local target=$1
   local program=$build/tests/fuzz/fuzz_$target findings=$build/findings/$target corpus=$build/corpus/$target
   local log=$build/$target.log report=$build/$target.finding
-  [ "${BATON_FUZZ_CORPUS:-}" != none ] || rm -rf -- "$corpus"
+  if [ "${BATON_FUZZ_CORPUS:-}" = none ]; then
+    corpus=$build/corpus-of-this-run/$target
+    rm -rf -- "$corpus"
+  fi
   rm -f -- "$report"
   mkdir -p -- "$findings" "$corpus"
   local arguments=(-timeout="$kTimeout" -rss_limit_mb="$kMemory" -malloc_limit_mb=$((kMemory / 2)) -max_len="$kLongest"

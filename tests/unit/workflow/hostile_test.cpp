@@ -97,10 +97,17 @@ TEST_CASE("more values than a file may have") {
   CHECK(refusal("labels:\n" + filled("-\n", kFull / 2 + 64)).find("more than 4000000 values") != std::string::npos);
 }
 
-TEST_CASE("more expressions than a file may have") {
+TEST_CASE("more expressions than a file may have, in tasks that have as many arguments as they may") {
   constexpr std::string_view kItem = "    - ${{1}}\n";
-  const std::string text = "tasks:\n  t:\n    command:\n" + filled(kItem, kItem.size() * 1'000'001);
-  CHECK(refusal(text).find("the file has more than 1000000 expressions") != std::string::npos);
+  const auto tasks = [&](int count, std::size_t arguments) {
+    std::string text = "tasks:\n";
+    for (int i = 0; i < count; ++i) {
+      text += fmt::format("  t{}:\n    command:\n", i) + filled(kItem, kItem.size() * arguments);
+    }
+    return text;
+  };
+  CHECK(refusal(tasks(1, 100'001)).find("`command` has more than 100000 arguments") != std::string::npos);
+  CHECK(refusal(tasks(11, 100'000)).find("the file has more than 1000000 expressions") != std::string::npos);
 }
 
 TEST_CASE("more tasks than a workflow may have") {
