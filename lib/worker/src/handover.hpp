@@ -8,8 +8,8 @@
 // Before the greeting attach may try again: the supervisor may just have been leaving. After it never: a session may
 // have the streams already, and two of them would share what the daemon says.
 #pragma once
-#include <baton/base/result.hpp>
 #include <baton/base/descriptor.hpp>
+#include <baton/base/result.hpp>
 
 #include <array>
 

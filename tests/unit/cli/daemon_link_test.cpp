@@ -12,8 +12,8 @@
 #include <iterator>
 #include <thread>
 
-#include "catch.hpp"
 #include <baton/base/descriptor.hpp>
+#include "catch.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::cli {
