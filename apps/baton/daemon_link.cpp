@@ -35,6 +35,9 @@ Result<void> make_state_dir(const std::string& path) {
   const fs::path parent = fs::path(path).parent_path();
   fs::create_directories(parent, error);
   if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
+  if (error == std::errc::no_such_file_or_directory) {  // "not found" is said of runs
+    return fail(ErrorCode::unavailable, "cannot create the state directory {}: {}", path, error.message());
+  }
   if (error) return fail_errno(error.value(), fmt::format("cannot create the state directory {}", path));
   if (!fs::is_directory(path, error)) {
     return fail(ErrorCode::unavailable, "the state directory {} is not a directory", path);

@@ -72,6 +72,8 @@ TEST_CASE("a daemon is not started where its state cannot be") {
   const auto below_a_file = start_daemon(locations);
   REQUIRE_FALSE(below_a_file);
   CHECK(below_a_file.error().message.find("state directory") != std::string::npos);
+  locations.state_dir = "/proc/nowhere";
+  CHECK(start_daemon(locations).error().code == ErrorCode::unavailable);
   locations.state_dir = folder / "file";
   const auto a_file = start_daemon(locations);
   REQUIRE_FALSE(a_file);
