@@ -71,21 +71,30 @@ Result<void> Journal::append(Record& record) {
   return {};
 }
 
-Result<std::vector<Record>> Journal::read_new() {
-  std::vector<Record> records;
+Result<void> Journal::read(std::uint64_t& from, const std::function<void(const Record&)>& take) const {
   std::string bytes;
+  std::vector<Record> records;
   constexpr std::size_t kChunk = 64u << 10;
   for (;;) {
     const std::size_t had = bytes.size();
     bytes.resize(had + kChunk);
-    const ssize_t got = ::pread(fd_.get(), bytes.data() + had, kChunk, static_cast<off_t>(read_to_ + had));
+    const ssize_t got = ::pread(fd_.get(), bytes.data() + had, kChunk, static_cast<off_t>(from + had));
     if (got < 0) return fail_errno(errno, "journal");
     bytes.resize(had + static_cast<std::size_t>(got));
+    records.clear();
     const std::size_t done = scan(bytes, records);
-    read_to_ += done;
+    from += done;
     bytes.erase(0, done);
-    if (got == 0) return records;
+    for (const Record& record : records) take(record);
+    if (got == 0) return {};
   }
+}
+
+Result<std::vector<Record>> Journal::read_new() {
+  std::vector<Record> records;
+  auto read_all = read(read_to_, [&](const Record& record) { records.push_back(record); });
+  if (!read_all) return std::unexpected(read_all.error());
+  return records;
 }
 
 Result<void> Journal::compact() {
@@ -95,12 +104,9 @@ Result<void> Journal::compact() {
   if (!lock) return std::unexpected(lock.error());
   if (::flock(lock->get(), LOCK_EX) != 0) return fail_errno(errno, kLockName);
 
-  const std::uint64_t unread_from = std::exchange(read_to_, 0);
-  auto records = read_new();
-  read_to_ = unread_from;
-  if (!records) return std::unexpected(records.error());
   Ledger ledger;
-  for (const Record& record : *records) ledger.apply(record);
+  std::uint64_t from = 0;
+  if (auto all = read(from, [&](const Record& record) { ledger.apply(record); }); !all) return all;
 
   ::unlinkat(folder_, kNewName, 0);
   auto fresh = open_at(folder_, kNewName, kAppend | O_EXCL);

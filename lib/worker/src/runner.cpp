@@ -146,7 +146,7 @@ void Runner::forget(const wire::Forget& forget) {
   for (const AttemptId attempt : dropped) remove_details(folder_.fd.get(), attempt);
   if (journal_.wants_compaction()) {
     if (auto compacted = journal_.compact(); !compacted) {
-      fmt::print(stderr, "baton-worker: the journal was not compacted: {}\n", compacted.error().message);
+      host_.log("the journal was not compacted: " + compacted.error().message);
     }
   }
 }

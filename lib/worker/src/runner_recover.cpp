@@ -128,7 +128,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
       run.grant.needs.custom_milli = std::move(launch->needs.custom_milli);
     } else {
       run.lost_files = true;
-      fmt::print(stderr, "baton-worker: attempt {}: {}\n", attempt.value(), launch.error().message);
+      host_.log(fmt::format("attempt {}: {}", attempt.value(), launch.error().message));
     }
   }
   if (start.timeout_us > 0) run.timeout_at = start.boot_from_ns + static_cast<std::uint64_t>(start.timeout_us) * 1000u;

@@ -2,10 +2,13 @@
 #include <baton/worker/host.hpp>
 #include <baton/worker/outcome.hpp>
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdio>
 
 namespace baton::worker {
 namespace {
@@ -56,6 +59,8 @@ class SystemHost final : public Host {
 };
 
 }  // namespace
+
+void Host::log(const std::string& problem) { fmt::print(stderr, "baton-worker: {}\n", problem); }
 
 Host& system_host() {
   static SystemHost host;

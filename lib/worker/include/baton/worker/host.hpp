@@ -38,6 +38,8 @@ class Host {
   [[nodiscard]] virtual std::optional<ProcessStat> read_process(pid_t pid) const = 0;
   // See containment.hpp.
   virtual std::unique_ptr<Containment> contain(const Folder& folder) = 0;
+  // What went wrong and stops nothing: to stderr, which is the supervisor's log.
+  virtual void log(const std::string& problem);
 };
 
 // The machine this process runs on.

@@ -8,6 +8,7 @@
 #include <baton/base/result.hpp>
 #include <baton/worker/record.hpp>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -61,6 +62,9 @@ class Journal {
 
  private:
   Journal(int folder, Descriptor fd, std::uint64_t size, std::uint64_t compact_bytes);
+
+  // A piece at a time: a long journal does not have to fit into memory.
+  Result<void> read(std::uint64_t& from, const std::function<void(const Record&)>& take) const;
 
   int folder_;
   Descriptor fd_;
