@@ -47,7 +47,9 @@ int main(int argc, char** argv) {
   supervise->add_option("--ready-fd", ready_fd, "Written to when it listens");
   CLI::App* session = add("session", "Run a session (started by the supervisor)");
   session->add_option("--notify-fd", notify_fd, "Readable when the supervisor has something for the session");
-  CLI::App* check = add("check", "Say what is wrong with a worker folder, one line each (used by baton doctor --fsck)");
+  CLI::App* check = app.add_subcommand(
+      "check", "Say what is wrong with a worker folder, one line each (used by baton doctor --fsck)");
+  check->add_option("--dir", options.folder, "The daemon's worker folder; nothing in it is changed")->required();
   CLI11_PARSE(app, argc, argv);
 
   options.idle_exit = std::chrono::milliseconds(idle_ms);

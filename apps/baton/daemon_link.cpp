@@ -1,5 +1,7 @@
 #include "daemon_link.hpp"
 
+#include <baton/base/descriptor.hpp>
+
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -18,8 +20,6 @@
 #include <filesystem>
 #include <utility>
 #include <vector>
-
-#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 namespace {

@@ -2,6 +2,7 @@
 // hear Ctrl-C meanwhile.
 #pragma once
 #include <baton/api/client.hpp>
+#include <baton/base/descriptor.hpp>
 
 #include <condition_variable>
 #include <mutex>
@@ -9,8 +10,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 

@@ -1,12 +1,13 @@
 // Follows a run to its end: through slow readers, through a daemon that dies and is started again, until Ctrl-C.
 #pragma once
+#include <baton/base/descriptor.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 
-#include <baton/base/descriptor.hpp>
 #include "session.hpp"
 
 namespace baton::cli {

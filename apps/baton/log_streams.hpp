@@ -1,5 +1,7 @@
 // Several logs that are followed at once, each on a connection of its own, onto one output.
 #pragma once
+#include <baton/base/descriptor.hpp>
+
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -12,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <baton/base/descriptor.hpp>
 #include "log_text.hpp"
 #include "output.hpp"
 

@@ -1,3 +1,5 @@
+#include <baton/base/descriptor.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
@@ -8,7 +10,6 @@
 
 #include <cerrno>
 
-#include <baton/base/descriptor.hpp>
 #include "daemon_link.hpp"
 #include "follow.hpp"
 #include "json_output.hpp"

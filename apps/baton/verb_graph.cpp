@@ -1,3 +1,5 @@
+#include <baton/base/descriptor.hpp>
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -7,7 +9,6 @@
 #include <csignal>
 #include <filesystem>
 
-#include <baton/base/descriptor.hpp>
 #include "graph_text.hpp"
 #include "json_output.hpp"
 #include "submission.hpp"

@@ -1,5 +1,7 @@
 #include "workflow_files.hpp"
 
+#include <baton/base/descriptor.hpp>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <baton/base/limits.hpp>
@@ -8,8 +10,6 @@
 #include <cerrno>
 #include <deque>
 #include <filesystem>
-
-#include <baton/base/descriptor.hpp>
 
 namespace baton::cli {
 namespace {

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -106,6 +107,18 @@ Result<int> take_lock(const std::string& dir) {
   return fd;
 }
 
+// The highest start that a worker's file `daemon` ("ID START") tells of; nothing if it makes no sense or is not there.
+std::optional<std::uint64_t> incarnation_in(const std::string& worker_daemon_file) {
+  constexpr std::size_t kMaxBytes = 1024;
+  const auto text = read_file_at(AT_FDCWD, worker_daemon_file.c_str(), kMaxBytes);
+  if (!text) return std::nullopt;
+  std::istringstream fields(*text);
+  std::string id;
+  std::uint64_t seen = 0;
+  if (!(fields >> id >> seen)) return std::nullopt;
+  return seen;
+}
+
 }  // namespace
 
 FileSystem classify_file_system(std::int64_t statfs_magic) {
@@ -154,17 +167,6 @@ Result<std::uint64_t> free_bytes(const std::string& path) {
   struct statvfs info{};
   if (::statvfs(path.c_str(), &info) != 0) return fail_errno(errno, path);
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-}
-
-std::optional<std::uint64_t> incarnation_in(const std::string& worker_daemon_file) {
-  constexpr std::size_t kMaxBytes = 1024;
-  const auto text = read_file_at(AT_FDCWD, worker_daemon_file.c_str(), kMaxBytes);
-  if (!text) return std::nullopt;
-  std::istringstream fields(*text);
-  std::string id;
-  std::uint64_t seen = 0;
-  if (!(fields >> id >> seen)) return std::nullopt;
-  return seen;
 }
 
 Result<StateDir> StateDir::claim(const std::string& path) {

@@ -124,6 +124,7 @@ void Connection::on_read(std::size_t bytes) {
     if (!*message) break;
     messages.push_back(std::move(**message));
   }
+  if (!messages.empty()) said_.clear();  // what came before is not why it ends
   if (!messages.empty()) handlers_.messages(std::move(messages));
   if (closed_) return;
   if (error) return fail_with(std::move(*error));

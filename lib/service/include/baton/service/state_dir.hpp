@@ -3,7 +3,6 @@
 #include <baton/base/result.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +22,6 @@ Result<FileSystem> file_system_of(const std::string& path);
 
 // Bytes that can still be written below `path`.
 Result<std::uint64_t> free_bytes(const std::string& path);
-
-// The highest start that a worker's file `daemon` ("ID START") tells of; nothing if it makes no sense or is not there.
-std::optional<std::uint64_t> incarnation_in(const std::string& worker_daemon_file);
 
 class StateDir {
  public:
