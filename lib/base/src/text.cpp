@@ -94,8 +94,10 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongest) continue;
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+    if (longer - shorter >= best_distance) continue;  // no distance is less than that
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance >= std::max(word.size(), candidate.size())) continue;  // not one character in common
+    if (distance >= longer) continue;  // not one character in common
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
