@@ -115,6 +115,9 @@ class Daemon::SimClock final : public service::Clock {
  public:
   explicit SimClock(const Site& site) : site_(site) {}
   [[nodiscard]] TimePoint now() const override { return site_.wall(); }
+  [[nodiscard]] Duration since_boot() const override {
+    return Duration(static_cast<std::int64_t>(site_.world.now())) + std::chrono::hours(1);
+  }
 
  private:
   const Site& site_;
@@ -165,7 +168,7 @@ class Daemon::SqliteStore final : public store::Store {
   }
   void commit(store::Batch batch, std::function<void(Result<store::Committed>)> done) override {
     Site& site = daemon_.site_;
-    records_.push_back(batch.records);
+    decisions_.push_back({.records = batch.records, .at = site.world.now(), .wall = batch.now});
     writer_->commit(std::move(batch), std::move(done));
     if (planned_) return;
     const std::uint64_t chance = site.world.hash(++commits_, incarnation_);
@@ -199,19 +202,16 @@ class Daemon::SqliteStore final : public store::Store {
     const std::size_t queued = writer_->queued();
     writer_->step();
     const auto answered = static_cast<std::ptrdiff_t>(queued - writer_->queued());
-    std::vector<engine::Record> all;
-    for (auto batch = records_.begin(); batch != records_.begin() + answered; ++batch) {
-      all.insert(all.end(), batch->begin(), batch->end());
-    }
-    records_.erase(records_.begin(), records_.begin() + answered);
+    const std::vector<Model::Decision> all(decisions_.begin(), decisions_.begin() + answered);
+    decisions_.erase(decisions_.begin(), decisions_.begin() + answered);
     if (writer_->connection().commits() != commits) site.model.committed(all, incarnation_);
     if (std::exchange(site.crash_after_commit, false)) throw DaemonCrash{};
-    if (!records_.empty()) plan(writer_->waits_for_room() ? 250 * kMs : kMs);
+    if (!decisions_.empty()) plan(writer_->waits_for_room() ? 250 * kMs : kMs);
   }
 
   Daemon& daemon_;
   std::unique_ptr<store::Writer> writer_;
-  std::deque<std::vector<engine::Record>> records_;
+  std::deque<Model::Decision> decisions_;
   std::uint64_t incarnation_ = 0;
   std::uint64_t commits_ = 0;
   bool planned_ = false;
@@ -244,7 +244,7 @@ Daemon::Daemon(Site& site) : site_(site) {
   ports.executor = executor_.get();
   ports.clock = clock_.get();
   ports.post = [this](std::function<void()> what) { post(std::move(what)); };
-  ports.wake_at = [this](std::optional<TimePoint> time) { wake_at(time); };
+  ports.wake_at = [this](std::optional<Duration> since_boot) { wake_at(since_boot); };
   ports.secret = [](const std::string&) { return std::string("secret"); };
   ports.run_created = [](const engine::RunCreated&) {};
   ports.publish = [](const std::vector<views::EventView>&) {};
@@ -274,17 +274,14 @@ Daemon::~Daemon() {
   life_->missed.clear();  // they keep their pipes, which keep this life
 }
 
-void Daemon::wake_at(std::optional<TimePoint> time) {
-  wake_ = time;
+void Daemon::wake_at(std::optional<Duration> since_boot) {
   const std::uint64_t mine = ++wakes_;
-  if (!time) return;
-  const auto delay = std::max<std::int64_t>(0, (*time - site_.wall()).count());
+  if (!since_boot) return;
+  const auto delay = std::max<std::int64_t>(0, (*since_boot - clock_->since_boot()).count());
   site_.world.after(static_cast<Time>(delay), life_, [this, mine] {
     if (mine == wakes_) scheduler_->wake();
   });
 }
-
-void Daemon::clock_stepped() { wake_at(wake_); }
 
 void Daemon::submit(const std::string& workflow) {
   engine::SubmitRun event;

@@ -56,7 +56,6 @@ class Daemon {
   void retry(RunKey run);
   void decide(InstanceKey key, bool approve);
   void check() const { scheduler_->engine().check(); }
-  void clock_stepped();
 
   [[nodiscard]] const std::shared_ptr<Life>& life() const { return life_; }
   [[nodiscard]] bool ready() const { return ready_; }
@@ -67,7 +66,7 @@ class Daemon {
   class Ports;
   class SimClock;
 
-  void wake_at(std::optional<TimePoint> time);
+  void wake_at(std::optional<Duration> since_boot);
   void refused(const std::string& id, const Error& error);
   void post(std::function<void()> what) { site_.world.after(10, life_, std::move(what)); }
 
@@ -78,7 +77,6 @@ class Daemon {
   std::unique_ptr<executor::Executor> executor_;
   std::unique_ptr<service::Scheduler> scheduler_;
   std::uint64_t incarnation_ = 0;
-  std::optional<TimePoint> wake_;
   std::uint64_t wakes_ = 0;
   bool ready_ = false;
   bool failed_ = false;

@@ -43,14 +43,17 @@ void Model::began(std::uint64_t incarnation, const store::Recovered& recovered) 
   }
 }
 
-void Model::committed(const std::vector<engine::Record>& records, std::uint64_t incarnation) {
+void Model::committed(const std::vector<Decision>& decisions, std::uint64_t incarnation) {
   require(incarnation == incarnation_, "P6 one writer", "daemon {} committed after {} began", incarnation,
           incarnation_);
   std::set<RunKey> ended;
-  for (const engine::Record& record : records) {
-    std::visit([this](const auto& r) { put(r); }, record);
-    if (const auto* run = std::get_if<engine::RunChanged>(&record); run != nullptr && engine::is_final(run->state)) {
-      ended.insert(run->run);
+  for (const Decision& decision : decisions) {
+    for (const engine::Record& record : decision.records) {
+      if (const auto* instance = std::get_if<engine::InstanceChanged>(&record)) check_wait(*instance, decision);
+      std::visit([this](const auto& r) { put(r); }, record);
+      if (const auto* run = std::get_if<engine::RunChanged>(&record); run != nullptr && engine::is_final(run->state)) {
+        ended.insert(run->run);
+      }
     }
   }
   for (const RunKey run : ended) check_final(run);
@@ -83,6 +86,24 @@ void Model::put(const engine::TaskExpanded& record) {
 }
 
 void Model::put(const engine::InstanceChanged& record) { instances_[record.key] = record; }
+
+// However the clock is set, nothing is due before its time. Less than a second is not taken for setting it.
+void Model::check_wait(const engine::InstanceChanged& record, const Decision& decision) {
+  const auto wait = waits_.find(record.key);
+  if (wait != waits_.end()) {
+    const InstancePhase before = instances_.at(record.key).phase;
+    const bool backed_off = before == InstancePhase::backoff && record.phase != InstancePhase::cancelled;
+    const bool undecided = before == InstancePhase::awaiting_approval && record.message == "nobody decided in time";
+    require(!(backed_off || undecided) || wait->second.incarnation != incarnation_ ||
+                decision.at + kSecond >= wait->second.until,
+            "waits are kept", "task {} of run {} was due {} us too early", record.key.task.value(),
+            record.key.run.value(), wait->second.until - decision.at);
+    waits_.erase(wait);
+  }
+  if (!record.due) return;
+  const auto left = static_cast<Time>((*record.due - decision.wall).count());
+  waits_[record.key] = {.incarnation = incarnation_, .until = decision.at + left};
+}
 
 void Model::put(const engine::AttemptChanged& record) {
   world_.say("committed: attempt {} is {} {}", record.id.value(), engine::to_string(record.state),

@@ -17,11 +17,18 @@ namespace baton::sim {
 
 class Model {
  public:
+  // A step of the engine.
+  struct Decision {
+    std::vector<engine::Record> records;
+    Time at = 0;
+    TimePoint wall;  // what the clock said then
+  };
+
   explicit Model(World& world) : world_(world) {}
 
   // --- the database ---
   void began(std::uint64_t incarnation, const store::Recovered& recovered);
-  void committed(const std::vector<engine::Record>& records, std::uint64_t incarnation);
+  void committed(const std::vector<Decision>& decisions, std::uint64_t incarnation);
   void know(const std::string& workflow, std::shared_ptr<const workflow::WorkflowSpec> spec) {
     rules_[workflow] = rules_of(*spec);
     specs_[workflow] = std::move(spec);
@@ -63,11 +70,18 @@ class Model {
     bool seen = false;  // by a session or supervisor that lived
     bool may_be_lost = false;
   };
+  // What a daemon decided to wait for; the next one cannot know how far the clock was set meanwhile.
+  struct Wait {
+    std::uint64_t incarnation = 0;
+    Time until = 0;
+  };
   void put(const engine::RunCreated& record);
   void put(const engine::RunChanged& record);
   void put(const engine::TaskExpanded& record);
   void put(const engine::InstanceChanged& record);
+  void put(const engine::DueChanged& record) { instances_.at(record.key).due = record.due; }
   void put(const engine::AttemptChanged& record);
+  void check_wait(const engine::InstanceChanged& record, const Decision& decision);
   void check_end(const engine::AttemptChanged& attempt);
   void check_final(RunKey run);
   void check_rules(RunKey run) const;
@@ -85,6 +99,7 @@ class Model {
   std::map<RunKey, engine::RunCreated> created_;
   std::map<RunKey, engine::RunChanged> runs_;
   std::map<InstanceKey, engine::InstanceChanged> instances_;
+  std::map<InstanceKey, Wait> waits_;
   std::map<AttemptId, engine::AttemptChanged> attempts_;
   std::map<AttemptId, Truth> truths_;
   std::set<std::string> refused_;

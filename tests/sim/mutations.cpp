@@ -23,7 +23,7 @@ struct Named {
   bool by_graphs = false;  // the small graphs catch it, and no seed need
 };
 
-constexpr std::array<Named, 15> kMutations{{
+constexpr std::array<Named, 16> kMutations{{
     {Mutation::launch_before_commit, "launch_before_commit"},
     {Mutation::forget_before_commit, "forget_before_commit"},
     {Mutation::answer_before_commit, "answer_before_commit"},
@@ -38,6 +38,7 @@ constexpr std::array<Named, 15> kMutations{{
     {Mutation::launch_after_cancel, "launch_after_cancel"},
     {Mutation::run_after_skip, "run_after_skip", true},
     {Mutation::ignore_reboot, "ignore_reboot"},
+    {Mutation::wait_by_the_clock, "wait_by_the_clock"},
     {Mutation::skip_session_lock, "skip_session_lock"},
 }};
 

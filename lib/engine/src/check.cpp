@@ -15,11 +15,7 @@ void Engine::State::check() const {
   check_limits();
   for (const auto& [due, key] : timers_) {
     const InstanceState& state = runs_.at(key.run).group(key.task).instances[key.index].state;
-    const auto* backing_off = std::get_if<BackingOff>(&state);
-    const auto* awaiting = std::get_if<AwaitingApproval>(&state);
-    const auto* child = std::get_if<RunningChild>(&state);
-    assert((backing_off != nullptr && backing_off->until == due) ||
-           (awaiting != nullptr && awaiting->deadline == due) || (child != nullptr && child->deadline == due));
+    assert(due_of(state) == due);
   }
 }
 

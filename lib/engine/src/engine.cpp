@@ -13,6 +13,7 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Step Engine::apply(std::span<Event> events, TimePoint now) { return state_->apply(events, now); }
+void Engine::clock_stepped(Duration by) { state_->clock_stepped(by); }
 std::optional<TimePoint> Engine::next_wakeup() const { return state_->next_wakeup(); }
 void Engine::check() const { state_->check(); }
 bool Engine::is_active(RunKey run) const { return state_->find_run(run) != nullptr; }
@@ -39,11 +40,6 @@ Step Engine::State::apply(std::span<Event> events, TimePoint now) {
   settle();
   schedule();
   return finish_step();
-}
-
-std::optional<TimePoint> Engine::State::next_wakeup() const {
-  if (timers_.empty()) return std::nullopt;
-  return timers_.begin()->first;
 }
 
 const Run* Engine::State::find_run(RunKey key) const {

@@ -3,6 +3,7 @@
 //   progress.cpp  what follows from an end     transition.cpp the one place that changes an instance's state
 //   workers.cpp   workers come and go          attempts.cpp  what workers say about attempts
 //   schedule.cpp  fills free slots             restore.cpp   runs out of the store
+//   timers.cpp    what becomes due, and a clock that is set
 //   children.cpp  runs that `uses` starts      why.cpp       answers for people
 //   check.cpp     every invariant
 #pragma once
@@ -35,6 +36,7 @@ class Engine::State {
   State(Counters counters, Options options) : counters_(std::move(counters)), options_(options) {}
 
   Step apply(std::span<Event> events, TimePoint now);
+  void clock_stepped(Duration by);
   [[nodiscard]] std::optional<TimePoint> next_wakeup() const;
   void check() const;
   [[nodiscard]] const Run* find_run(RunKey run) const;
@@ -100,8 +102,11 @@ class Engine::State {
   void stop_group(Run& run, TaskIndex task, const std::string& reason);
   void start_finally(Run& run);
   void end_run(Run& run);
+
+  // --- timers.cpp ---
   void fire_timers();
   void on_due(Run& run, InstanceKey key);
+  TimePoint restored_due(const workflow::TaskSpec& task, const InstanceChanged& row);
 
   // --- children.cpp ---
   void start_child(Run& run, TaskIndex task, std::uint32_t index);

@@ -196,33 +196,4 @@ void Engine::State::end_run(Run& ended) {
   admit_next(workflow);
 }
 
-void Engine::State::fire_timers() {
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
-    const InstanceKey key = timers_.begin()->second;
-    on_due(run(key.run), key);
-    settle();
-  }
-}
-
-void Engine::State::on_due(Run& run, InstanceKey key) {
-  InstanceState& state = run.group(key.task).instances[key.index].state;
-  if (std::holds_alternative<BackingOff>(state)) {
-    make_ready(run, key.task, key.index);
-  } else if (std::holds_alternative<AwaitingApproval>(state)) {
-    const auto& approval = std::get<workflow::Approval>(run.task(key.task).action);
-    if (approval.approve_on_timeout) {
-      transition(run, key.task, key.index, Succeeded{}, {.reason = "approved", .message = "nobody decided in time"});
-    } else {
-      run.rejected = true;
-      transition(run, key.task, key.index, Failed{}, {.reason = "rejected", .message = "nobody decided in time"});
-    }
-  } else {
-    auto& running = std::get<RunningChild>(state);
-    timers_.erase({running.deadline, key});
-    running.deadline = TimePoint::max();
-    step_.changed(run, key.task, key.index);
-    if (const auto child = runs_.find(running.child); child != runs_.end()) cancel(child->second, "timeout");
-  }
-}
-
 }  // namespace baton::engine

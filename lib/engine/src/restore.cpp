@@ -52,13 +52,13 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
     instance.ready_at = row.ready_at.value_or(TimePoint{});
     if (row.outputs) group.outputs[row.key.index] = *std::move(row.outputs);
     if (row.reason == "rejected") run.rejected = true;
-    const auto put = [&](InstanceState state, TimePoint due = TimePoint::max()) {
+    const auto put = [&](InstanceState state) {
       --group.counts[static_cast<std::size_t>(phase_of(instance.state))];
       ++group.counts[static_cast<std::size_t>(phase_of(state))];
       instance.state = state;
-      if (due != TimePoint::max()) timers_.insert({due, row.key});
+      if (const TimePoint due = due_of(state); due != TimePoint::max()) timers_.insert({due, row.key});
     };
-    const TimePoint due = row.due.value_or(TimePoint::max());
+    const workflow::TaskSpec& task = run.task(row.key.task);
     switch (row.phase) {
       case InstancePhase::waiting:
         break;
@@ -68,8 +68,8 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
       case InstancePhase::starting:
       case InstancePhase::running:
       case InstancePhase::unreachable:
-        if (row.child.value() != 0 && std::holds_alternative<workflow::UsesWorkflow>(run.task(row.key.task).action)) {
-          put(RunningChild{row.child, due}, due);
+        if (row.child.value() != 0 && std::holds_alternative<workflow::UsesWorkflow>(task.action)) {
+          put(RunningChild{row.child, restored_due(task, row)});
         } else if (row.phase == InstancePhase::unreachable) {
           put(Unreachable{AttemptId(0), kNoWorker, false});
         } else {
@@ -77,10 +77,10 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
         }
         break;
       case InstancePhase::backoff:
-        put(BackingOff{row.due.value_or(now_)}, row.due.value_or(now_));
+        put(BackingOff{restored_due(task, row)});
         break;
       case InstancePhase::awaiting_approval:
-        put(AwaitingApproval{due}, due);
+        put(AwaitingApproval{restored_due(task, row)});
         break;
       case InstancePhase::succeeded:
         put(Succeeded{});

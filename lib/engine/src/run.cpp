@@ -6,6 +6,23 @@
 
 namespace baton::engine {
 
+TimePoint due_of(const InstanceState& state) {
+  if (const auto* backing_off = std::get_if<BackingOff>(&state)) return backing_off->until;
+  if (const auto* awaiting = std::get_if<AwaitingApproval>(&state)) return awaiting->deadline;
+  if (const auto* child = std::get_if<RunningChild>(&state)) return child->deadline;
+  return TimePoint::max();
+}
+
+void set_due(InstanceState& state, TimePoint due) {
+  if (auto* backing_off = std::get_if<BackingOff>(&state)) {
+    backing_off->until = due;
+  } else if (auto* awaiting = std::get_if<AwaitingApproval>(&state)) {
+    awaiting->deadline = due;
+  } else {
+    std::get<RunningChild>(state).deadline = due;
+  }
+}
+
 std::uint32_t Group::final_count() const {
   using enum InstancePhase;
   return count(succeeded) + count(failed) + count(skipped) + count(upstream_failed) + count(cancelled);

@@ -18,6 +18,10 @@ namespace baton::engine {
 
 using Outputs = std::map<std::string, std::string>;
 
+// When what the state waits for ends; TimePoint::max(): never.
+TimePoint due_of(const InstanceState& state);
+void set_due(InstanceState& state, TimePoint due);  // of one that has one
+
 // Kept small: a run may have a million of them.
 struct Instance {
   InstanceState state;

@@ -3,19 +3,6 @@
 #include <cassert>
 
 namespace baton::engine {
-namespace {
-
-std::optional<TimePoint> due_of(const InstanceState& state) {
-  TimePoint due = TimePoint::max();
-  if (const auto* backing_off = std::get_if<BackingOff>(&state)) due = backing_off->until;
-  if (const auto* awaiting = std::get_if<AwaitingApproval>(&state)) due = awaiting->deadline;
-  if (const auto* child = std::get_if<RunningChild>(&state)) due = child->deadline;
-  if (due == TimePoint::max()) return std::nullopt;
-  return due;
-}
-
-}  // namespace
-
 AttemptChanged to_record(const ActiveAttempt& attempt) {
   AttemptChanged record;
   record.id = attempt.id;
@@ -48,7 +35,8 @@ InstanceChanged& StepWriter::changed(Run& run, TaskIndex task, std::uint32_t ind
   record.phase = phase_of(instance.state);
   record.attempts = instance.attempts;
   record.retries_from = instance.retries_from;
-  record.due = due_of(instance.state);
+  const TimePoint due = due_of(instance.state);
+  record.due = due == TimePoint::max() ? std::nullopt : std::optional(due);
   const auto* child = std::get_if<RunningChild>(&instance.state);
   if (child != nullptr) record.child = child->child;
   record.ready_at = instance.ready_at == TimePoint{} ? std::nullopt : std::optional(instance.ready_at);

@@ -19,6 +19,7 @@ class StepWriter {
   // in. Valid until the next call.
   InstanceChanged& changed(Run& run, TaskIndex task, std::uint32_t index);
   void changed(ActiveAttempt& attempt, AttemptChanged record);
+  void due_changed(InstanceKey key, TimePoint due) { step_.records.emplace_back(DueChanged{key, due}); }
   template <class E>
   void effect(E effect) {
     step_.effects.emplace_back(std::move(effect));

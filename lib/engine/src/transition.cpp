@@ -52,13 +52,6 @@ constexpr std::array<unsigned, kAlternatives> kLegal{
     /* cancelled*/ to({kWaiting}),
 };
 
-TimePoint deadline_of(const InstanceState& state) {
-  if (const auto* backing_off = std::get_if<BackingOff>(&state)) return backing_off->until;
-  if (const auto* awaiting = std::get_if<AwaitingApproval>(&state)) return awaiting->deadline;
-  if (const auto* child = std::get_if<RunningChild>(&state)) return child->deadline;
-  return TimePoint::max();
-}
-
 }  // namespace
 
 void Engine::State::transition(Run& run, TaskIndex task, std::uint32_t index, InstanceState next, Change change) {
@@ -66,8 +59,8 @@ void Engine::State::transition(Run& run, TaskIndex task, std::uint32_t index, In
   Instance& instance = group.instances[index];
   assert((kLegal[instance.state.index()] >> next.index() & 1) != 0);
   const InstanceKey key{run.key(), task, index};
-  if (const TimePoint due = deadline_of(instance.state); due != TimePoint::max()) timers_.erase({due, key});
-  if (const TimePoint due = deadline_of(next); due != TimePoint::max()) timers_.insert({due, key});
+  if (const TimePoint due = due_of(instance.state); due != TimePoint::max()) timers_.erase({due, key});
+  if (const TimePoint due = due_of(next); due != TimePoint::max()) timers_.insert({due, key});
   const InstancePhase before = phase_of(instance.state);
   const InstancePhase after = phase_of(next);
   --group.counts[static_cast<std::size_t>(before)];

@@ -19,6 +19,9 @@ namespace {
 // For answers that are on their way when the daemon ends.
 constexpr auto kLinger = std::chrono::milliseconds(50);
 
+// How late something may be due after the machine slept.
+constexpr Duration kLongestNap = std::chrono::minutes(1);
+
 // A daemon that others can pass by must not serve for long.
 constexpr auto kLockCheck = std::chrono::seconds(1);
 
@@ -52,17 +55,22 @@ std::shared_ptr<void> Daemon::after(Duration pause, std::function<void()> then) 
   return timer;
 }
 
-// Asio looks at the wall clock again every few minutes, so that a clock that was set is noticed.
-void Daemon::wake_at(std::optional<TimePoint> time) {
-  if (time == wake_time_) return;
-  wake_time_ = time;
-  if (!time) {
+void Daemon::wake_at(std::optional<Duration> since_boot) {
+  if (since_boot == wake_time_) return;
+  wake_time_ = since_boot;
+  if (wake_time_) {
+    arm_wake_timer();
+  } else {
     wake_timer_.cancel();
-    return;
   }
-  wake_timer_.expires_at(*time);
+}
+
+// The timer stands still while the machine sleeps.
+void Daemon::arm_wake_timer() {
+  wake_timer_.expires_after(std::min(*wake_time_ - clock_.since_boot(), kLongestNap));
   wake_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled) return;
+    if (cancelled || !wake_time_) return;
+    if (clock_.since_boot() < *wake_time_) return arm_wake_timer();
     wake_time_.reset();
     scheduler_->wake();
   });

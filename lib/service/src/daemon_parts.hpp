@@ -44,7 +44,8 @@ class Daemon {
   void watch_lock();
   void leave_alone(const std::string& run, const std::string& why);
   void reload();
-  void wake_at(std::optional<TimePoint> time);
+  void wake_at(std::optional<Duration> since_boot);
+  void arm_wake_timer();
   std::shared_ptr<void> after(Duration pause, std::function<void()> then);
   void post(std::function<void()> completion);
   void stop();  // soon: answers under way may still leave
@@ -70,10 +71,10 @@ class Daemon {
   std::unique_ptr<api::Server> server_;
   boost::asio::signal_set end_signals_{io_};
   boost::asio::signal_set reload_signal_{io_};
-  boost::asio::system_timer wake_timer_{io_};
+  boost::asio::steady_timer wake_timer_{io_};
   boost::asio::steady_timer linger_timer_{io_};
   boost::asio::steady_timer lock_timer_{io_};
-  std::optional<TimePoint> wake_time_;
+  std::optional<Duration> wake_time_;  // since boot
 
   std::vector<std::string> left_alone_;  // "run ID: why", for doctor
 

@@ -116,7 +116,7 @@ Result<> Daemon::build() {
   ports.executor = executor_.get();
   ports.clock = &clock_;
   ports.post = [this](std::function<void()> completion) { post(std::move(completion)); };
-  ports.wake_at = [this](std::optional<TimePoint> time) { wake_at(time); };
+  ports.wake_at = [this](std::optional<Duration> since_boot) { wake_at(since_boot); };
   ports.secret = [this](const std::string& name) { return secrets_.value(name); };
   ports.run_created = [this](const engine::RunCreated& run) { feed_->add_child(run.id, run.parent_id); };
   ports.publish = [this](std::vector<views::EventView> events) { feed_->publish(std::move(events)); };

@@ -10,6 +10,7 @@
 namespace baton::service {
 namespace {
 
+constexpr Duration kClockStep = std::chrono::seconds(1);  // less is the clock's own business: it is steered, not set
 constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
 constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
 
@@ -28,7 +29,9 @@ concept Request = requires(T& request) { request.token; };
 }  // namespace
 
 Scheduler::Scheduler(engine::Engine engine, SchedulerPorts ports)
-    : engine_(std::move(engine)), ports_(std::move(ports)) {}
+    : engine_(std::move(engine)),
+      ports_(std::move(ports)),
+      booted_at_(ports_.clock->now() - ports_.clock->since_boot()) {}
 
 void Scheduler::enqueue(std::vector<engine::Event> events) {
   if (stopped_) return;
@@ -129,7 +132,7 @@ void Scheduler::turn() {
   for (const engine::Event& event : events) {
     if (const auto* up = std::get_if<engine::WorkerUp>(&event)) held.workers_up.push_back(up->worker);
   }
-  const TimePoint now = ports_.clock->now();
+  const TimePoint now = read_clock();
   engine::Step step = engine_.apply(events, now);
   held.effects = std::move(step.effects);
   for (const engine::Record& record : step.records) {
@@ -150,7 +153,22 @@ void Scheduler::turn() {
                          [this](Result<store::Committed> committed) { on_commit(std::move(committed)); });
   }
   throttle();
-  ports_.wake_at(engine_.next_wakeup());
+  const std::optional<TimePoint> due = engine_.next_wakeup();
+  ports_.wake_at(due ? std::optional(*due - booted_at_) : std::nullopt);
+}
+
+// A clock that is set must not make a backoff or an approval longer or shorter. Between two settings time goes on with
+// the machine, so that what is due since boot is due by the engine's clock too.
+TimePoint Scheduler::read_clock() {
+  const Duration since_boot = ports_.clock->since_boot();
+  const TimePoint booted_at = ports_.clock->now() - since_boot;
+  const Duration by = booted_at - booted_at_;
+  if (mutated(Mutation::wait_by_the_clock)) return ports_.clock->now();
+  if (std::chrono::abs(by) >= kClockStep) {
+    booted_at_ = booted_at;
+    engine_.clock_stepped(by);
+  }
+  return booted_at_ + since_boot;
 }
 
 void Scheduler::on_commit(Result<store::Committed> committed) {

@@ -82,6 +82,7 @@ RecordWriter::RecordWriter(Connection& connection)
                        "SELECT phase, attempts, name FROM instances WHERE run = ?1 AND task = ?2 AND idx = ?3"),
       insert_instance_(connection, kInsertInstance),
       update_instance_(connection, kUpdateInstance),
+      update_due_(connection, "UPDATE instances SET due = ?4 WHERE run = ?1 AND task = ?2 AND idx = ?3"),
       set_outputs_(connection, "INSERT OR REPLACE INTO outputs VALUES(?1, ?2, ?3, ?4)"),
       delete_outputs_(connection, "DELETE FROM outputs WHERE run = ?1 AND task = ?2 AND idx = ?3"),
       delete_instances_(connection, "DELETE FROM instances WHERE run = ?1 AND task = ?2 AND idx >= ?3"),
@@ -143,6 +144,8 @@ void RecordWriter::write(Batch& batch, Committed& committed) {
     } else if (auto* attempt = std::get_if<AttemptChanged>(&record)) {
       const AttemptChain& chain = attempts_.at(attempt->id);
       if (chain.last == attempt) write_attempt(*attempt);
+    } else if (const auto* moved = std::get_if<engine::DueChanged>(&record)) {
+      update_due_.run(moved->key.run, moved->key.task, moved->key.index, moved->due);
     } else if (auto* created = std::get_if<RunCreated>(&record)) {
       write_run(*created);
     } else if (auto* changed = std::get_if<RunChanged>(&record)) {

@@ -73,7 +73,7 @@ class RecordWriter {
 
   Statement begin_, commit_, select_meta_, update_meta_;
   Statement insert_bundle_, insert_run_, number_run_, update_run_, insert_task_, insert_expansion_, delete_expansion_;
-  Statement select_instance_, insert_instance_, update_instance_, set_outputs_, delete_outputs_;
+  Statement select_instance_, insert_instance_, update_instance_, update_due_, set_outputs_, delete_outputs_;
   Statement delete_instances_, delete_instance_outputs_;
   Statement insert_attempt_, update_attempt_, insert_event_;
 };

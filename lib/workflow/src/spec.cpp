@@ -41,14 +41,17 @@ bool RetryPolicy::covers(FailureClass failure) const {
   return std::any_of(on->begin(), on->end(), [&](const FailurePattern& pattern) { return pattern.matches(failure); });
 }
 
-Duration RetryPolicy::delay_before(std::uint32_t retry, std::uint64_t seed) const {
+Duration RetryPolicy::longest_delay(std::uint32_t retry) const {
   const double first = static_cast<double>(delay.count());
   double wait = first;
   if (backoff == Backoff::linear) wait = first * retry;
   if (backoff == Backoff::exponential) wait = std::ldexp(first, static_cast<int>(std::min(retry, 1000u)) - 1);
-  wait = std::min(wait, static_cast<double>(max_delay.value_or(kLongestDelay).count()));
-  wait *= 1 - jitter * uniform(seed ^ (std::uint64_t{retry} << 32));
-  return Duration(std::llround(wait));
+  return Duration(std::llround(std::min(wait, static_cast<double>(max_delay.value_or(kLongestDelay).count()))));
+}
+
+Duration RetryPolicy::delay_before(std::uint32_t retry, std::uint64_t seed) const {
+  const double part = 1 - jitter * uniform(seed ^ (std::uint64_t{retry} << 32));
+  return Duration(std::llround(static_cast<double>(longest_delay(retry).count()) * part));
 }
 
 std::optional<TaskIndex> WorkflowSpec::find(std::string_view id) const {

@@ -29,6 +29,49 @@ TEST_CASE("a failed attempt is tried again after its delay, under the next numbe
   CHECK(s.run_state() == "failed");
 }
 
+TEST_CASE("a clock that is set moves what is due with it") {
+  Scenario s(
+      "tasks: {t: {command: [t], retry: {max_retries: 2, delay: 10s}}, ok: {approval: {message: m, timeout: 1h}}}");
+  s.worker();
+  s.submit();
+  s.failed("t");
+  s.advance(4s);
+  const Duration by = GENERATE(std::chrono::hours(3), -std::chrono::hours(3));
+  s.set_clock(by);
+  CHECK(s.state("t") == "backoff");
+  CHECK(s.engine().next_wakeup() == s.now() + 6s);
+  if (GENERATE(false, true)) s.restart();  // it was written down
+  s.advance(5s);
+  CHECK(s.state("t") == "backoff");
+  s.advance(1s);
+  CHECK(s.state("t") == "starting");
+  CHECK(s.engine().next_wakeup() == s.now() + 1h - 10s);
+  CHECK(s.state("ok") == "awaiting_approval");
+}
+
+TEST_CASE("after a start nothing waits for longer than its workflow says, whatever the clock was before") {
+  Scenario s(R"(
+tasks:
+  t: {command: [t], retry: {max_retries: 5, delay: 10s, backoff: exponential}}
+  ok: {approval: {message: m, timeout: 1h}}
+)");
+  s.worker();
+  s.submit();
+  s.failed("t");
+  s.advance(10s);
+  s.failed("t");
+  REQUIRE(s.engine().next_wakeup() == s.now() + 20s);
+  s.advance(-5h);  // set back while there was no daemon
+  s.restart();
+  CHECK(s.engine().next_wakeup() == s.now() + 20s);
+  s.restart();
+  s.advance(20s);
+  CHECK(s.state("t") == "starting");
+  CHECK(s.engine().next_wakeup() == s.now() - 20s + 1h);
+  s.advance(1h - 20s);
+  CHECK(s.reason("ok") == "rejected");
+}
+
 TEST_CASE("retry.on chooses the classes that are tried again") {
   Scenario s("tasks: {t: {command: [t], retry: {max_retries: 5, on: ['exit:75', timeout]}}}");
   s.worker();

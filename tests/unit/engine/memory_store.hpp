@@ -69,6 +69,7 @@ class MemoryStore {
       return entry.first.run == record.run && entry.first.task == record.task && entry.first.index > 0;
     });
   }
+  void put(const DueChanged& record) { instances_.at(record.key).due = record.due; }
   void put(const InstanceChanged& record) {
     const auto [found, added] = instances_.try_emplace(record.key, record);
     if (added) return;

@@ -102,6 +102,12 @@ void Scenario::advance(Duration by) {
   apply({});
 }
 
+void Scenario::set_clock(Duration by) {
+  now_ += by;
+  engine_->clock_stepped(by);
+  apply({});
+}
+
 // What the engine itself has written is always good enough to go on from.
 RunRestored Scenario::restored(RunKey run) const {
   RunRestored event{store_.snapshot(run), by_run_.at(run)};

@@ -36,6 +36,7 @@ class Scenario {
   void worker_back(const std::string& name = "local", bool rebooted = false, bool forgot_everything = false);
   void pools(std::map<std::string, std::int64_t> sizes);
   void advance(Duration by);
+  void set_clock(Duration by);  // no time passes
   void restart();
 
   // --- requests ---

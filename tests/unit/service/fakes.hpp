@@ -37,7 +37,13 @@ class TestLoop {
 class TestClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return time; }
+  [[nodiscard]] Duration since_boot() const override { return boot; }
+  void pass(Duration by) {
+    time += by;
+    boot += by;
+  }
   TimePoint time{std::chrono::hours(24 * 365 * 56)};
+  Duration boot = std::chrono::hours(10);
 };
 
 // Answers from what the test put in.

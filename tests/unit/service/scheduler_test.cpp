@@ -24,7 +24,7 @@ struct SchedulerFixture {
     ports.executor = &executor;
     ports.clock = &clock;
     ports.post = loop.poster();
-    ports.wake_at = [this](std::optional<TimePoint> time) { wake = time; };
+    ports.wake_at = [this](std::optional<Duration> since_boot) { wake = since_boot; };
     ports.secret = [this](const std::string& name) -> Result<std::string> {
       const auto found = secrets.find(name);
       if (found == secrets.end()) return fail(ErrorCode::not_found, "secret {} is not configured", name);
@@ -77,7 +77,7 @@ struct SchedulerFixture {
   std::map<std::string, std::string> secrets;
   std::vector<std::string> created;
   std::vector<Error> errors, fatal;
-  std::optional<TimePoint> wake;
+  std::optional<Duration> wake;
   std::size_t published = 0;
   std::unique_ptr<Scheduler> scheduler;
 };
@@ -312,8 +312,32 @@ TEST_CASE("The next wake-up is the engine's") {
   f.submit("r1", "tasks: {a: {approval: {message: go, timeout: 1m}}}\n");
   f.settle();
   REQUIRE(f.wake.has_value());
-  CHECK(*f.wake == f.clock.time + 1min);
-  f.clock.time += 1min;
+  CHECK(*f.wake == f.clock.boot + 1min);
+  f.clock.pass(1min);
+  f.scheduler->wake();
+  f.settle();
+  CHECK(f.scheduler->engine().active_runs() == 0);
+}
+
+TEST_CASE("A clock that is set makes no wait longer or shorter") {
+  const Duration by = GENERATE(Duration(3h), Duration(-3h), Duration(24h * 365 * 30), Duration(-500ms));
+  SchedulerFixture f;
+  f.submit("r1", "tasks: {a: {approval: {message: go, timeout: 1m}}}\n");
+  f.settle();
+  const Duration due = f.clock.boot + 1min;
+  f.clock.pass(30s);
+  f.clock.time += by;
+  f.scheduler->wake();
+  f.settle();
+  CHECK(f.wake == due);
+  CHECK(f.scheduler->engine().active_runs() == 1);
+  f.clock.pass(29s);
+  f.clock.time -= by;  // and set right
+  f.scheduler->wake();
+  f.settle();
+  CHECK(f.wake == due);
+  CHECK(f.scheduler->engine().active_runs() == 1);
+  f.clock.pass(1s);
   f.scheduler->wake();
   f.settle();
   CHECK(f.scheduler->engine().active_runs() == 0);

@@ -53,6 +53,26 @@ std::vector<engine::Record> rich_run() {
           first,   active};
 }
 
+TEST_CASE("what waits can be told to wait until another time, and nothing else of it changes") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  engine::InstanceChanged waiting = new_instance(1, 0, InstancePhase::awaiting_approval);
+  waiting.message = "ship?";
+  waiting.due = at_ms(99);
+  {
+    Daemon daemon(path);
+    REQUIRE(daemon.commit({run_created(1), run_changed(1, RunState::running), waiting}));
+    const auto committed = daemon.commit({engine::DueChanged{waiting.key, at_ms(7)}});
+    REQUIRE(committed);
+    CHECK(committed->events.empty());
+  }
+  Daemon daemon(path);
+  const engine::InstanceChanged& row = daemon.recovered.runs.at(0).instances.at(0);
+  CHECK(row.due == at_ms(7));
+  CHECK(row.phase == InstancePhase::awaiting_approval);
+  CHECK(row.message == "ship?");
+}
+
 TEST_CASE("recovery gives back every record of a run that has not ended") {
   const TempFolder folder;
   const std::string path = folder.path("baton.db");

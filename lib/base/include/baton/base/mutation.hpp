@@ -21,6 +21,7 @@ enum class Mutation : std::uint8_t {
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
   run_after_skip,         // engine: what needs a skipped task runs
   ignore_reboot,          // worker and link: a boot is not noticed
+  wait_by_the_clock,      // scheduler: what waits, waits until the clock says so
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };
 

@@ -38,9 +38,13 @@ class Engine {
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
-  // Applies the events in order, then whatever is due at `now`, then fills free slots. `now` never goes back; an
-  // earlier one is taken as the latest seen. An empty span lets time pass.
+  // Applies the events in order, then whatever is due at `now`, then fills free slots. An earlier `now`
+  // than the latest is taken for that one, except after clock_stepped. An empty span lets time pass.
   Step apply(std::span<Event> events, TimePoint now);  // events are consumed
+
+  // The wall clock was set by `by`, back if that is negative. What waits goes on waiting for as long as it would have.
+  // The records come with the next step, whose `now` is by the clock as it is set now.
+  void clock_stepped(Duration by);
 
   // When apply must be called next even if nothing happens: a retry, a deadline. nullopt: never.
   [[nodiscard]] std::optional<TimePoint> next_wakeup() const;

@@ -81,6 +81,12 @@ struct InstanceChanged {
   std::optional<std::map<std::string, std::string>> outputs;
 };
 
+// The instance waits as before, until another time by a clock that was set.
+struct DueChanged {
+  InstanceKey key;
+  TimePoint due;
+};
+
 // Where an attempt's output is on its worker (wire::LogExtent, without the dependency).
 struct LogPlace {
   std::uint32_t segment = 0;  // 0: none
@@ -104,7 +110,7 @@ struct AttemptChanged {
   std::uint64_t user_us = 0, system_us = 0, max_rss_bytes = 0;
 };
 
-using Record = std::variant<RunCreated, RunChanged, TaskExpanded, InstanceChanged, AttemptChanged>;
+using Record = std::variant<RunCreated, RunChanged, TaskExpanded, InstanceChanged, DueChanged, AttemptChanged>;
 
 // What the store knows of one run that has not ended (or that is to be retried): enough to go on.
 struct RunSnapshot {

@@ -32,8 +32,8 @@ struct SchedulerPorts {
   executor::Executor* executor = nullptr;
   const Clock* clock = nullptr;
   std::function<void(std::function<void()>)> post;  // to the event loop, never run inside the call
-  // Call wake() at this time (or soon after), instead of the time said before; nullopt: no need to.
-  std::function<void(std::optional<TimePoint>)> wake_at;
+  // Call wake() at this time since boot (or soon after), instead of the one said before; nullopt: no need to.
+  std::function<void(std::optional<Duration>)> wake_at;
   // A secret's value. An error keeps the attempt from being started.
   std::function<Result<std::string>(const std::string& name)> secret;
   std::function<void(const engine::RunCreated&)> run_created;  // as soon as it is decided
@@ -92,9 +92,11 @@ class Scheduler {
   void fail_stop(Error error);
   void refuse_without_secret(AttemptId attempt, WorkerId worker, std::string why);
   void throttle();
+  TimePoint read_clock();
 
   engine::Engine engine_;
   SchedulerPorts ports_;
+  TimePoint booted_at_;                   // when the machine was, by the wall clock as it was read last
   std::vector<engine::Event> events_;     // facts
   std::vector<PendingRequest> requests_;  // applied after them
   std::vector<std::function<void()>> then_;

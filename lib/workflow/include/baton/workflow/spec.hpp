@@ -63,6 +63,8 @@ struct RetryPolicy {
   [[nodiscard]] bool covers(FailureClass failure) const;
   // The delay before retry number `retry` (from 1); `seed` decides the jitter, so that the result is a pure function.
   [[nodiscard]] Duration delay_before(std::uint32_t retry, std::uint64_t seed) const;
+  // The same without jitter.
+  [[nodiscard]] Duration longest_delay(std::uint32_t retry) const;
 };
 
 // What one attempt takes from its worker. Amounts in thousandths, memory in bytes.
