@@ -255,6 +255,7 @@ Daemon::Daemon(Site& site) : site_(site) {
   scheduler_ = std::make_unique<service::Scheduler>(engine::Engine(recovered->counters), std::move(ports));
   // As Daemon::serve.
   std::vector<engine::Event> events;
+  events.emplace_back(engine::WorkersConfigured{.names = {{WorkerId(0), "local"}}});
   events.emplace_back(engine::PoolsChanged{});
   for (engine::RunSnapshot& run : recovered->runs) {
     auto workflow = site.workflows.at(run.created.workflow);

@@ -20,8 +20,8 @@ constexpr std::array<std::pair<Condition, std::string_view>, 5> kTexts{{
 
 bool has_failed(InstancePhase end) { return end == InstancePhase::failed || end == InstancePhase::upstream_failed; }
 
-// "at least one has failed"; "In a `finally` task without `needs`, `failure()` speaks of the whole run", which has its
-// turn before any other `finally` task has ended.
+// "at least one has failed"; "In a `finally` task without `needs`, `success()` and `failure()` speak of the whole run",
+// which has its turn before any other `finally` task has ended.
 bool failure(const std::vector<RuleTask>& tasks, std::size_t task, const Ends& ends) {
   if (!tasks[task].is_finally || !tasks[task].needs.empty()) {
     return std::ranges::any_of(tasks[task].needs, [&](std::size_t need) { return has_failed(*ends[need]); });
@@ -76,6 +76,7 @@ Turn turn_of(const std::vector<RuleTask>& tasks, std::size_t task, const Ends& e
     case Condition::always:
       return Turn::starts;
     case Condition::success:
+      if (self.is_finally && self.needs.empty()) return failure(tasks, task, ends) ? Turn::skipped : Turn::starts;
       return all_good ? Turn::starts : Turn::skipped;
     case Condition::failure:
       return failure(tasks, task, ends) ? Turn::starts : Turn::skipped;

@@ -43,6 +43,7 @@ void Engine::State::on(AttemptStarted& event) {
 void Engine::State::on(AttemptEnded& event) {
   const auto found = attempts_.find(event.attempt);
   if (found == attempts_.end()) {
+    if (left_alone_.contains(event.attempt)) return;
     // Its end is committed, or is being committed before this effect: the worker repeats itself.
     step_.effect(Forget{event.worker, event.attempt});
     return;
@@ -107,8 +108,7 @@ void Engine::State::retry_or_fail(Run& run, InstanceKey key, FailureClass failur
     }
     return;
   }
-  transition(run, key.task, key.index, Failed{}, std::move(change));
-  if (task.fail_fast) stop_group(run, key.task, "fail_fast");
+  fail_instance(run, key.task, key.index, std::move(change));
 }
 
 void Engine::State::lose(AttemptId id, const std::string& message) {
@@ -128,10 +128,10 @@ void Engine::State::lose(AttemptId id, const std::string& message) {
 void Engine::State::release_blockers(const ActiveAttempt& attempt, const Run& run) {
   using enum Blocker::Kind;
   const GroupKey group{attempt.key.run, attempt.key.task};
-  unpark({task_limit, group, ""});
-  unpark({run_limit, {run.key(), TaskIndex(0)}, ""});
-  for (const auto& [pool, slots] : run.task(group.task).pools) unpark({Blocker::Kind::pool, {}, pool});
-  if (!attempt.environment.empty()) unpark({environment, {}, attempt.environment});
+  freed({task_limit, group, ""});
+  freed({run_limit, {run.key(), TaskIndex(0)}, ""});
+  for (const auto& [name, slots] : run.task(group.task).pools) freed({pool, {}, name});
+  if (!attempt.environment.empty()) freed({environment, {}, attempt.environment});
 }
 
 }  // namespace baton::engine

@@ -13,7 +13,7 @@ inline constexpr WorkerId kNoWorker{~std::uint32_t{0}};
 struct ActiveAttempt {
   AttemptId id;
   InstanceKey key;
-  WorkerId worker = kNoWorker;  // kNoWorker: restored, and its worker has not come up yet
+  WorkerId worker = kNoWorker;  // kNoWorker: restored, and its worker is not configured or has not come up yet
   std::string worker_name;
   std::uint32_t number = 0;
   TimePoint created_at;

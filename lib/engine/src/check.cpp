@@ -23,17 +23,19 @@ void Engine::State::check_run(const Run& run) const {
   // A run that has ended is not in memory, and one in memory has something left to do.
   assert(!is_final(run.state.state) && run.pending > 0);
   assert(run.record == 0);
+  std::array<std::uint32_t, kInstancePhases> counts{};
   std::uint32_t pending = 0;
   std::uint32_t main_pending = 0;
   for (std::uint32_t t = 0; t < run.groups.size(); ++t) {
     const Group& group = run.groups[t];
     check_group(run, TaskIndex(t));
+    for (std::size_t phase = 0; phase < kInstancePhases; ++phase) counts[phase] += group.counts[phase];
     if (group.all_final()) continue;
     ++pending;
     if (t < run.spec->finally_begin) ++main_pending;
     if (run.state.state == RunState::queued) assert(group.active_count() == 0);
   }
-  assert(pending == run.pending && main_pending == run.main_pending);
+  assert(pending == run.pending && main_pending == run.main_pending && counts == run.counts);
 }
 
 void Engine::State::check_group(const Run& run, TaskIndex task) const {
@@ -99,6 +101,18 @@ void Engine::State::check_attempts() const {
   }
 }
 
+// Who is first behind something really has to wait for it, or it is looked at again with the next step.
+void Engine::State::check_parked() const {
+  const Occupancy held(runs_, attempts_, workers_);
+  for (const Blocker& blocker : queue_.blockers()) {
+    const auto head = queue_.first_parked(blocker, std::vector<bool>(queue_.shapes()));
+    assert(freed_.contains(blocker) || is_taken(blocker, runs_.at(head->rank.run), head->rank.task, held));
+  }
+  for (const auto& [rank, blocker] : woken_) {
+    assert(runs_.at(rank.run).group(rank.task).place == QueuePlace::queued);
+  }
+}
+
 void Engine::State::check_limits() const {
   std::map<std::string, std::int64_t> pools;
   std::map<std::string, int> environments;
@@ -110,6 +124,7 @@ void Engine::State::check_limits() const {
   }
   for (const auto& [pool, used] : pools) assert(used <= pool_size(pool) || pools_.contains(pool));
   for (const auto& [name, holders] : environments) assert(holders == 1);
+  check_parked();
 }
 
 }  // namespace baton::engine

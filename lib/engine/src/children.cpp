@@ -38,7 +38,7 @@ void Engine::State::start_child(Run& run, TaskIndex task, std::uint32_t index) {
   const auto& uses = std::get<workflow::UsesWorkflow>(run.task(task).action);
   auto params = child_params(run, task, index, uses);
   if (!params) {
-    transition(run, task, index, Failed{}, {.reason = "invalid_expression", .message = params.error().message});
+    fail_instance(run, task, index, {.reason = "invalid_expression", .message = params.error().message});
     return;
   }
   const InstanceKey parent{run.key(), task, index};
@@ -63,27 +63,28 @@ void Engine::State::child_ended(const Run& child) {
   const auto found = runs_.find(key.run);
   if (found == runs_.end()) return;
   Run& parent = found->second;
+  // A retry of the parent may have given its matrix fewer instances since.
+  if (key.task.value() >= parent.groups.size() || key.index >= parent.group(key.task).instances.size()) return;
   const auto* running = std::get_if<RunningChild>(&parent.group(key.task).instances[key.index].state);
   if (running == nullptr || running->child != child.key()) return;
   // It counted under the limits of its task and its run.
-  unpark({Blocker::Kind::task_limit, {key.run, key.task}, ""});
-  unpark({Blocker::Kind::run_limit, {key.run, TaskIndex(0)}, ""});
+  freed({Blocker::Kind::task_limit, {key.run, key.task}, ""});
+  freed({Blocker::Kind::run_limit, {key.run, TaskIndex(0)}, ""});
   const std::string name = fmt::format("run {} {}", child.created.id, to_string(child.state.state));
   if (child.state.state == RunState::succeeded) {
     auto outputs = workflow_outputs(child);
     if (outputs) {
       transition(parent, key.task, key.index, Succeeded{}, {.outputs = *std::move(outputs)});
     } else {
-      transition(parent, key.task, key.index, Failed{},
-                 {.reason = "missing_output", .message = outputs.error().message});
+      fail_instance(parent, key.task, key.index, {.reason = "missing_output", .message = outputs.error().message});
     }
   } else if (parent.must_stop(key.task)) {
     transition(parent, key.task, key.index, Cancelled{});
   } else if (child.rejected) {
     parent.rejected = true;
-    transition(parent, key.task, key.index, Failed{}, {.reason = "rejected", .message = name});
+    fail_instance(parent, key.task, key.index, {.reason = "rejected", .message = name});
   } else if (child.state.state == RunState::cancelled && child.state.reason != "timeout") {
-    transition(parent, key.task, key.index, Failed{}, {.reason = "cancelled", .message = name});
+    fail_instance(parent, key.task, key.index, {.reason = "cancelled", .message = name});
   } else {
     using workflow::FailureKind;
     const bool late = child.state.reason == "timeout";

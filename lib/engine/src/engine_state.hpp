@@ -49,6 +49,9 @@ class Engine::State {
   void on(SubmitRun& event);
   void on(CancelRun& event);
   void on(DecideApproval& event);
+  Run& insert_run(Run run);
+  void erase_run(RunKey key);
+  [[nodiscard]] bool is_full(std::size_t depth) const;
   Run& add_run(RunCreated created, Value params, std::shared_ptr<const workflow::WorkflowSpec> spec);
   void cancel(Run& run, const std::string& reason);
   void admit(Run& run);  // queued → running, if its workflow allows one more
@@ -67,9 +70,12 @@ class Engine::State {
   void restore_attempts(Run& run, const RunSnapshot& snapshot);
   void settle_restored(RunKey key);
   void restore_live(Run& run);
+  void strand(Run& run);
   void derive_counts(Run& run);
 
   // --- workers.cpp ---
+  void on(WorkersConfigured& event);
+  void on(AttemptsLeftAlone& event);
   void on(WorkerUp& event);
   void on(WorkerDown& event);
   void on(PoolsChanged& event);
@@ -79,6 +85,10 @@ class Engine::State {
   void on(AttemptStarted& event);
   void on(AttemptEnded& event);
   void lose(AttemptId attempt, const std::string& message);  // worker_lost
+  // Its worker is not configured any more.
+  [[nodiscard]] bool is_stranded(const ActiveAttempt& attempt) const {
+    return workers_configured_ && attempt.worker == kNoWorker;
+  }
   void conclude(Run& run, InstanceKey key, const AttemptEnded& event);
   void retry_or_fail(Run& run, InstanceKey key, workflow::FailureClass failure, std::uint64_t seed, Change change);
   void release_blockers(const ActiveAttempt& attempt, const Run& run);
@@ -98,6 +108,8 @@ class Engine::State {
   bool expand(Run& run, TaskIndex task);
   void activate_instance(Run& run, TaskIndex task, std::uint32_t index);
   void await_approval(Run& run, TaskIndex task, std::uint32_t index);
+  // Ends the instance, and with it those beside it if the matrix fails fast.
+  void fail_instance(Run& run, TaskIndex task, std::uint32_t index, Change change);
   void end_group(Run& run, TaskIndex task, const InstanceState& state, const std::string& reason);
   void stop_group(Run& run, TaskIndex task, const std::string& reason);
   void start_finally(Run& run);
@@ -118,10 +130,12 @@ class Engine::State {
   std::optional<Blocker> blocker(const Run& run, TaskIndex task, const Occupancy& held,
                                  const std::string& environment) const;
   std::optional<WorkerId> place(const Shape& shape, const Occupancy& held, bool& ahead) const;
-  void launch(Run& run, TaskIndex task, std::uint32_t index, WorkerId worker, std::string environment);
+  bool is_taken(const Blocker& blocker, const Run& run, TaskIndex task, const Occupancy& held) const;
+  bool launch(Run& run, TaskIndex task, std::uint32_t index, WorkerId worker, const std::string& environment);
   bool start_next(const ReadyQueue::Head& head, Occupancy& held);
-  void unpark(const Blocker& blocker);
-  void unpark_beside(const Run& run, TaskIndex task);
+  void wake_parked(const Occupancy& held, const std::vector<bool>& exhausted);
+  void freed(const Blocker& blocker);
+  void pass_on(const Rank& rank);
   void leave_queue_if_empty(Run& run, TaskIndex task);
   [[nodiscard]] std::uint32_t allowed_ahead(const WorkerState& worker) const;
   [[nodiscard]] std::int64_t pool_size(const std::string& pool) const;
@@ -136,6 +150,7 @@ class Engine::State {
   void check_attempts() const;
   void check_instance(const Run& run, InstanceKey key) const;
   void check_limits() const;
+  void check_parked() const;
 
   Step finish_step();
   Run& run(RunKey key) { return runs_.at(key); }
@@ -146,7 +161,12 @@ class Engine::State {
   Occupancy::Runs runs_;
   ActiveAttempts attempts_;
   Occupancy::Workers workers_;
+  bool workers_configured_ = false;
+  std::set<AttemptId> left_alone_;
   ReadyQueue queue_;
+  std::set<Blocker> freed_;                     // may have room for what is parked under them
+  std::map<Rank, Blocker> woken_;               // queued groups that were parked under it
+  std::map<std::size_t, std::size_t> runs_at_;  // active runs by depth
   std::map<std::string, std::int64_t> pools_;
   std::set<std::pair<TimePoint, InstanceKey>> timers_;
   std::map<std::string, std::set<RunKey>> queued_runs_;  // by workflow name, those with a max_active_runs only

@@ -105,8 +105,7 @@ bool Engine::State::expand(Run& run, TaskIndex task_index) {
   if (!matrix || matrix->fixed || group.expanded) return true;
   auto combos = matrix->expand(RunContext(run, task_index, std::nullopt));
   if (!combos) {
-    transition(run, task_index, 0, Failed{},
-               {.reason = "invalid_expression", .message = "matrix: " + combos.error().message});
+    fail_instance(run, task_index, 0, {.reason = "invalid_expression", .message = "matrix: " + combos.error().message});
     return false;
   }
   if (combos->size() == 0) {
@@ -117,7 +116,7 @@ bool Engine::State::expand(Run& run, TaskIndex task_index) {
   const std::uint32_t noted = group.instances[0].record;
   group.expanded = std::make_shared<const workflow::MatrixCombos>(*std::move(combos));
   // The one that stood for all of them knows how many attempts an earlier expansion had.
-  reset_instances(group, group.expanded->size(), group.instances[0].attempts);
+  run.reset_group(task_index, group.expanded->size(), group.instances[0].attempts);
   group.instances[0].record = noted;
   name_instances(run, task_index);
   return true;
@@ -128,8 +127,8 @@ void Engine::State::activate_instance(Run& run, TaskIndex task_index, std::uint3
   if (task.condition && task.condition->uses_matrix()) {
     const auto value = task.condition->evaluate(RunContext(run, task_index, index));
     if (!value) {
-      transition(run, task_index, index, Failed{},
-                 {.reason = "invalid_expression", .message = "if: " + value.error().message});
+      fail_instance(run, task_index, index,
+                    {.reason = "invalid_expression", .message = "if: " + value.error().message});
       return;
     }
     if (!workflow::truthy(*value)) {
@@ -148,12 +147,17 @@ void Engine::State::await_approval(Run& run, TaskIndex task, std::uint32_t index
   const auto& approval = std::get<workflow::Approval>(run.task(task).action);
   auto message = approval.message.evaluate_text(RunContext(run, task, index));
   if (!message) {
-    transition(run, task, index, Failed{},
-               {.reason = "invalid_expression", .message = "approval.message: " + message.error().message});
+    fail_instance(run, task, index,
+                  {.reason = "invalid_expression", .message = "approval.message: " + message.error().message});
     return;
   }
   const TimePoint deadline = approval.timeout ? now_ + *approval.timeout : TimePoint::max();
   transition(run, task, index, AwaitingApproval{deadline}, {.message = *std::move(message)});
+}
+
+void Engine::State::fail_instance(Run& run, TaskIndex task, std::uint32_t index, Change change) {
+  transition(run, task, index, Failed{}, std::move(change));
+  if (run.task(task).fail_fast) stop_group(run, task, "fail_fast");
 }
 
 void Engine::State::end_group(Run& run, TaskIndex task, const InstanceState& state, const std::string& reason) {
@@ -178,7 +182,11 @@ void Engine::State::stop_group(Run& run, TaskIndex task, const std::string& reas
       step_.effect(Kill{running->worker, running->attempt});
     } else if (const auto* child = std::get_if<RunningChild>(&state)) {
       if (const auto found = runs_.find(child->child); found != runs_.end()) cancel(found->second, "parent cancelled");
-    } else if (!std::holds_alternative<Unreachable>(state)) {  // killed when its worker is back
+    } else if (const auto* unreachable = std::get_if<Unreachable>(&state)) {  // killed when its worker is back
+      const ActiveAttempt& attempt = attempts_.at(unreachable->attempt);
+      if (!is_stranded(attempt)) continue;
+      lose(attempt.id, fmt::format("worker {} is not configured any more", attempt.worker_name));
+    } else {
       transition(run, task, i, Cancelled{}, {.reason = reason});
     }
   }
@@ -192,7 +200,7 @@ void Engine::State::end_run(Run& ended) {
   step_.changed(ended);
   if (ended.created.parent) child_ended(ended);
   const std::string workflow = ended.spec->name;
-  runs_.erase(ended.key());
+  erase_run(ended.key());
   admit_next(workflow);
 }
 

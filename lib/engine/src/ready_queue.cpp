@@ -26,37 +26,24 @@ void ReadyQueue::erase(std::uint32_t shape, const Rank& rank) { queued_[shape].e
 
 void ReadyQueue::park(const Blocker& blocker, std::uint32_t shape, const Rank& rank) {
   queued_[shape].erase(rank);
-  parked_[blocker].emplace(rank, shape);
+  const auto under = parked_.try_emplace(blocker).first;
+  under->second[shape].insert(rank);
+  places_.emplace(rank, Place{under, shape});
+}
+
+void ReadyQueue::wake(const Rank& rank) {
+  queued_[places_.at(rank).shape].insert(rank);
+  unpark(rank);
 }
 
 void ReadyQueue::unpark(const Rank& rank) {
-  for (auto entry = parked_.begin(); entry != parked_.end();) {
-    entry->second.erase(rank);
-    entry = entry->second.empty() ? parked_.erase(entry) : std::next(entry);
-  }
-}
-
-std::optional<Rank> ReadyQueue::release(const Blocker& blocker) {
-  const auto found = parked_.find(blocker);
-  if (found == parked_.end()) return std::nullopt;
-  const auto first = found->second.begin();
-  const Rank released = first->first;
-  queued_[first->second].insert(released);
-  found->second.erase(first);
-  if (found->second.empty()) parked_.erase(found);
-  return released;
-}
-
-std::vector<Rank> ReadyQueue::release_all() {
-  std::vector<Rank> released;
-  for (const auto& [blocker, groups] : parked_) {
-    for (const auto& [rank, shape] : groups) {
-      queued_[shape].insert(rank);
-      released.push_back(rank);
-    }
-  }
-  parked_.clear();
-  return released;
+  const auto found = places_.find(rank);
+  const auto [under, shape] = found->second;
+  places_.erase(found);
+  const auto groups = under->second.find(shape);
+  groups->second.erase(rank);
+  if (groups->second.empty()) under->second.erase(groups);
+  if (under->second.empty()) parked_.erase(under);
 }
 
 std::optional<ReadyQueue::Head> ReadyQueue::first(const std::vector<bool>& exhausted) const {
@@ -69,11 +56,27 @@ std::optional<ReadyQueue::Head> ReadyQueue::first(const std::vector<bool>& exhau
   return best;
 }
 
-std::optional<Blocker> ReadyQueue::parked_on(const Rank& rank) const {
-  for (const auto& [blocker, groups] : parked_) {
-    if (groups.contains(rank)) return blocker;
+std::optional<ReadyQueue::Head> ReadyQueue::first_parked(const Blocker& blocker,
+                                                         const std::vector<bool>& exhausted) const {
+  std::optional<Head> best;
+  const auto under = parked_.find(blocker);
+  if (under == parked_.end()) return best;
+  for (const auto& [shape, groups] : under->second) {
+    if (exhausted[shape]) continue;
+    if (!best || *groups.begin() < best->rank) best = Head{shape, *groups.begin()};
   }
-  return std::nullopt;
+  return best;
+}
+
+std::optional<Blocker> ReadyQueue::parked_on(const Rank& rank) const {
+  const auto found = places_.find(rank);
+  return found == places_.end() ? std::nullopt : std::optional(found->second.blocker->first);
+}
+
+std::vector<Blocker> ReadyQueue::blockers() const {
+  std::vector<Blocker> all;
+  for (const auto& [blocker, groups] : parked_) all.push_back(blocker);
+  return all;
 }
 
 bool ReadyQueue::any_queued() const {

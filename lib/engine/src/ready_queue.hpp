@@ -3,7 +3,7 @@
 //
 // Groups are kept apart by what their attempts take (their shape), so that one look per shape finds everything that
 // fits: when the first of a shape does not fit, no other one does. A group that waits for something else than a worker
-// is parked under that thing and comes back, one at a time, when it may be free.
+// is parked under that thing and is woken when that may be free.
 #pragma once
 #include <baton/base/ids.hpp>
 #include <baton/workflow/spec.hpp>
@@ -58,30 +58,39 @@ class ReadyQueue {
 
   void push(std::uint32_t shape, const Rank& rank);
   void erase(std::uint32_t shape, const Rank& rank);
+  // Queued → parked, and back.
   void park(const Blocker& blocker, std::uint32_t shape, const Rank& rank);
-  // Removes the group wherever it is parked. Takes time proportional to the number of blockers.
+  void wake(const Rank& rank);
+  // Removes a parked group.
   void unpark(const Rank& rank);
-  // Queues the first group that waits for `blocker`, and says which one that is.
-  std::optional<Rank> release(const Blocker& blocker);
-  // Queues everything that is parked.
-  std::vector<Rank> release_all();
 
   struct Head {
     std::uint32_t shape;
     Rank rank;
   };
-  // The first group whose shape is not in `exhausted` (indexed by shape).
+  // The first queued group whose shape is not in `exhausted` (indexed by shape), and the first that `blocker` holds.
   [[nodiscard]] std::optional<Head> first(const std::vector<bool>& exhausted) const;
+  [[nodiscard]] std::optional<Head> first_parked(const Blocker& blocker, const std::vector<bool>& exhausted) const;
   [[nodiscard]] std::size_t shapes() const { return shapes_.size(); }
   [[nodiscard]] bool is_queued(std::uint32_t shape, const Rank& rank) const { return queued_[shape].contains(rank); }
   [[nodiscard]] std::optional<Blocker> parked_on(const Rank& rank) const;
+  [[nodiscard]] bool holds_any(const Blocker& blocker) const { return parked_.contains(blocker); }
+  // What holds any group.
+  [[nodiscard]] std::vector<Blocker> blockers() const;
   [[nodiscard]] bool any_queued() const;
 
  private:
+  using ByShape = std::map<std::uint32_t, std::set<Rank>>;  // none of them empty
+  struct Place {
+    std::map<Blocker, ByShape>::iterator blocker;
+    std::uint32_t shape;
+  };
+
   std::map<Shape, std::uint32_t> ids_;
-  std::vector<const Shape*> shapes_;                         // into ids_
-  std::vector<std::set<Rank>> queued_;                       // by shape
-  std::map<Blocker, std::map<Rank, std::uint32_t>> parked_;  // rank → shape
+  std::vector<const Shape*> shapes_;    // into ids_
+  std::vector<std::set<Rank>> queued_;  // by shape
+  std::map<Blocker, ByShape> parked_;   // none of them empty
+  std::map<Rank, Place> places_;        // of what is parked
 };
 
 }  // namespace baton::engine

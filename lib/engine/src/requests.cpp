@@ -27,8 +27,7 @@ Run& Engine::State::add_run(RunCreated created, Value params, std::shared_ptr<co
   created.created_at = now_;
   for (const workflow::TaskSpec& task : spec->tasks) created.tasks.push_back(describe(task));
   RunChanged state{.run = created.run, .params = std::move(params)};
-  const RunKey key = created.run;
-  Run& run = runs_.emplace(key, make_run(std::move(created), std::move(state), std::move(spec))).first->second;
+  Run& run = insert_run(make_run(std::move(created), std::move(state), std::move(spec)));
   step_.created(run.created);
   step_.changed(run);
   for (std::uint32_t t = 0; t < run.groups.size(); ++t) name_instances(run, TaskIndex(t));
@@ -38,7 +37,7 @@ Run& Engine::State::add_run(RunCreated created, Value params, std::shared_ptr<co
 }
 
 void Engine::State::on(SubmitRun& event) {
-  if (runs_.size() >= limits::kActiveRuns) {
+  if (is_full(0)) {
     step_.reply(event.token, fail(ErrorCode::limit, "{} runs have not ended yet, which is as many as there may be",
                                   limits::kActiveRuns));
     return;
@@ -55,13 +54,41 @@ void Engine::State::on(SubmitRun& event) {
   admit(run);
 }
 
+// Each depth of `uses` has its own share: runs that wait for their children never keep these from starting.
+bool Engine::State::is_full(std::size_t depth) const {
+  const auto found = runs_at_.find(depth);
+  return found != runs_at_.end() && found->second >= limits::kActiveRuns;
+}
+
+Run& Engine::State::insert_run(Run run) {
+  if (run.created.parent) {
+    const Run* parent = find_run(run.created.parent->run);
+    run.depth = 1 + (parent == nullptr ? 0 : parent->depth);
+  }
+  ++runs_at_[run.depth];
+  const RunKey key = run.key();
+  return runs_.emplace(key, std::move(run)).first->second;
+}
+
+void Engine::State::erase_run(RunKey key) {
+  const auto found = runs_.find(key);
+  --runs_at_[found->second.depth];
+  runs_.erase(found);
+}
+
+// Runs that wait for this one do not count against it.
 bool Engine::State::may_start(const Run& run) const {
   const std::uint32_t limit = run.spec->max_active_runs;
   if (limit == 0) return true;
-  const auto running = std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) {
-    return entry.second.state.state == RunState::running && entry.second.spec->name == run.spec->name;
-  });
-  return static_cast<std::uint32_t>(running) < limit;
+  const auto counts = [&](const Run& other) {
+    return other.state.state == RunState::running && other.spec->name == run.spec->name;
+  };
+  auto running = std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) { return counts(entry.second); });
+  for (const Run* above = &run; above != nullptr && above->created.parent;) {
+    above = find_run(above->created.parent->run);
+    if (above != nullptr && counts(*above)) --running;
+  }
+  return running < static_cast<std::ptrdiff_t>(limit);
 }
 
 void Engine::State::admit(Run& run) {
@@ -139,7 +166,7 @@ void Engine::State::on(DecideApproval& event) {
     transition(run, event.key.task, event.key.index, Succeeded{}, {.reason = "approved", .message = event.comment});
   } else {
     run.rejected = true;
-    transition(run, event.key.task, event.key.index, Failed{}, {.reason = "rejected", .message = event.comment});
+    fail_instance(run, event.key.task, event.key.index, {.reason = "rejected", .message = event.comment});
   }
   step_.reply(event.token, Reply::Done{event.key.run, {run.instance_name(event.key.task, event.key.index)}});
 }

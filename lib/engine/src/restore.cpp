@@ -22,8 +22,7 @@ void Engine::State::on(RunRestored& event) {
   const RunKey key = event.snapshot.created.run;
   if (runs_.contains(key)) return;
   Run& restored =
-      runs_.emplace(key, make_run(std::move(event.snapshot.created), event.snapshot.state, std::move(event.workflow)))
-          .first->second;
+      insert_run(make_run(std::move(event.snapshot.created), event.snapshot.state, std::move(event.workflow)));
   restored.created.tasks.clear();
   counters_.last_run = std::max(counters_.last_run, key);
   auto& number = counters_.run_numbers[restored.spec->name];
@@ -40,7 +39,7 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
     if (!combos || combos->size() == 0) continue;  // the store checked it; without it the task expands again
     Group& group = run.group(expanded.task);
     group.expanded = std::make_shared<const workflow::MatrixCombos>(*std::move(combos));
-    reset_instances(group, group.expanded->size());
+    run.reset_group(expanded.task, group.expanded->size());
   }
   for (InstanceChanged& row : snapshot.instances) {
     if (row.key.task.value() >= run.groups.size()) continue;
@@ -53,8 +52,7 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
     if (row.outputs) group.outputs[row.key.index] = *std::move(row.outputs);
     if (row.reason == "rejected") run.rejected = true;
     const auto put = [&](InstanceState state) {
-      --group.counts[static_cast<std::size_t>(phase_of(instance.state))];
-      ++group.counts[static_cast<std::size_t>(phase_of(state))];
+      run.moved(row.key.task, phase_of(instance.state), phase_of(state));
       instance.state = state;
       if (const TimePoint due = due_of(state); due != TimePoint::max()) timers_.insert({due, row.key});
     };
@@ -128,8 +126,7 @@ void Engine::State::restore_attempts(Run& run, const RunSnapshot& snapshot) {
     } else if (!row.started_at) {
       instance.state = Starting{row.id, worker};
     } else {
-      --group.counts[static_cast<std::size_t>(InstancePhase::starting)];
-      ++group.counts[static_cast<std::size_t>(InstancePhase::running)];
+      run.moved(row.key.task, InstancePhase::starting, InstancePhase::running);
       instance.state = Running{row.id, worker};
     }
   }
@@ -160,11 +157,12 @@ void Engine::State::settle_restored(RunKey key) {
   if (found == runs_.end()) return;
   Run& restored = found->second;
   if (is_final(restored.state.state)) {  // nobody asked for a retry
-    runs_.erase(found);
+    erase_run(key);
     return;
   }
   derive_counts(restored);
   restore_live(restored);
+  strand(restored);
   if (restored.state.state == RunState::queued) {
     admit(restored);
   } else if (restored.pending == 0) {
@@ -177,6 +175,26 @@ void Engine::State::settle_restored(RunKey key) {
     }
   }
   settle();
+}
+
+// What is with a worker that is not configured any more may come back with a later start; a cancel does not wait for
+// it.
+void Engine::State::strand(Run& restored) {
+  std::vector<AttemptId> stranded;
+  for (const auto& [id, attempt] : attempts_) {
+    if (attempt.key.run == restored.key() && is_stranded(attempt)) stranded.push_back(id);
+  }
+  for (const AttemptId id : stranded) {
+    const ActiveAttempt& attempt = attempts_.at(id);
+    if (restored.must_stop(attempt.key.task)) {
+      lose(id, fmt::format("worker {} is not configured any more", attempt.worker_name));
+    } else if (!std::holds_alternative<Unreachable>(
+                   restored.group(attempt.key.task).instances[attempt.key.index].state)) {
+      transition(restored, attempt.key.task, attempt.key.index,
+                 Unreachable{id, kNoWorker, attempt.started_at.has_value()},
+                 {.reason = fmt::format("worker {} is not configured any more", attempt.worker_name)});
+    }
+  }
 }
 
 // Ready instances queue again, environments are held again, and what lost its other half ends.

@@ -49,7 +49,7 @@ void Engine::State::on(RetryRun& event) {
   const std::vector<Again> plan = what_runs_again(again, event.from);
   const bool nothing = std::all_of(plan.begin(), plan.end(), [](Again a) { return a == Again::nothing; });
   if (nothing) {
-    runs_.erase(found);
+    erase_run(event.run);
     step_.reply(event.token,
                 fail(ErrorCode::conflict, "nothing to retry: every task of the run succeeded or was skipped"));
     return;
@@ -63,7 +63,7 @@ void Engine::State::on(RetryRun& event) {
         if (runs) names.push_back(again.instance_name(TaskIndex(t), i));
       }
     }
-    runs_.erase(found);
+    erase_run(event.run);
     step_.reply(event.token, Reply::Done{event.run, std::move(names)});
     return;
   }
@@ -92,7 +92,7 @@ void Engine::State::reset_whole(Run& run, TaskIndex task, std::vector<std::strin
     const std::uint32_t noted = group.instances[0].record;
     group.expanded.reset();
     group.outputs.clear();
-    reset_instances(group, 1, attempts);
+    run.reset_group(task, 1, attempts);
     group.instances[0].record = noted;
     name_instances(run, task);
     step_.changed(run, task, 0).outputs = Outputs{};

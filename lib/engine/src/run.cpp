@@ -60,26 +60,32 @@ Value Run::matrix_values(TaskIndex t, std::uint32_t index) const {
 RunState Run::verdict() const {
   if (state.cancel_requested) return RunState::cancelled;
   using enum InstancePhase;
-  const bool bad = std::any_of(groups.begin(), groups.end(), [](const Group& g) {
-    return g.count(failed) > 0 || g.count(upstream_failed) > 0 || g.count(cancelled) > 0;
-  });
+  const bool bad = count(failed) > 0 || count(upstream_failed) > 0 || count(cancelled) > 0;
   return bad ? RunState::failed : RunState::succeeded;
 }
 
 std::uint32_t Run::active_count() const {
-  std::uint32_t active = 0;
-  for (const Group& g : groups) active += g.active_count();
-  return active;
+  using enum InstancePhase;
+  return count(starting) + count(running) + count(unreachable);
+}
+
+void Run::moved(TaskIndex t, InstancePhase from, InstancePhase to) {
+  for (auto* tally : {&counts, &group(t).counts}) {
+    --(*tally)[static_cast<std::size_t>(from)];
+    ++(*tally)[static_cast<std::size_t>(to)];
+  }
+}
+
+void Run::reset_group(TaskIndex t, std::uint32_t size, std::uint32_t attempts) {
+  Group& reset = group(t);
+  for (std::size_t phase = 0; phase < kInstancePhases; ++phase) counts[phase] -= reset.counts[phase];
+  reset.instances.assign(size, Instance{.attempts = attempts, .retries_from = attempts});
+  reset.counts = {};
+  for (auto* tally : {&counts, &reset.counts}) (*tally)[static_cast<std::size_t>(InstancePhase::waiting)] += size;
 }
 
 bool Run::must_stop(TaskIndex t) const {
   return state.cancel_requested || (task(t).fail_fast && group(t).count(InstancePhase::failed) > 0);
-}
-
-void reset_instances(Group& group, std::uint32_t size, std::uint32_t attempts) {
-  group.instances.assign(size, Instance{.attempts = attempts, .retries_from = attempts});
-  group.counts = {};
-  group.counts[static_cast<std::size_t>(InstancePhase::waiting)] = size;
 }
 
 Run make_run(RunCreated created, RunChanged state, std::shared_ptr<const workflow::WorkflowSpec> spec) {
@@ -89,7 +95,7 @@ Run make_run(RunCreated created, RunChanged state, std::shared_ptr<const workflo
     const workflow::TaskSpec& task = run.spec->tasks[t];
     // A dynamic matrix is one waiting instance until its combinations are known.
     const bool fixed = task.matrix && task.matrix->fixed;
-    reset_instances(run.groups[t], fixed ? task.matrix->fixed->size() : 1);
+    run.reset_group(TaskIndex(t), fixed ? task.matrix->fixed->size() : 1);
     run.groups[t].pending_needs = static_cast<std::uint32_t>(task.needs.size());
   }
   run.pending = static_cast<std::uint32_t>(run.groups.size());

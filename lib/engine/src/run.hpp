@@ -59,11 +59,13 @@ struct Run {
   RunCreated created;
   RunChanged state;
   std::shared_ptr<const workflow::WorkflowSpec> spec;
-  std::vector<Group> groups;       // by task
-  std::uint32_t main_pending = 0;  // groups outside `finally` that have not ended
-  std::uint32_t pending = 0;       // groups that have not ended
-  bool rejected = false;           // an approval was
-  std::uint32_t record = 0;        // its RunChanged in the step being built, plus one
+  std::vector<Group> groups;                            // by task
+  std::array<std::uint32_t, kInstancePhases> counts{};  // of all groups: change it through moved() and reset_group()
+  std::size_t depth = 0;                                // 0: submitted; else how many `uses` it is below such a run
+  std::uint32_t main_pending = 0;                       // groups outside `finally` that have not ended
+  std::uint32_t pending = 0;                            // groups that have not ended
+  bool rejected = false;                                // an approval was
+  std::uint32_t record = 0;                             // its RunChanged in the step being built, plus one
 
   [[nodiscard]] RunKey key() const { return created.run; }
   [[nodiscard]] const workflow::TaskSpec& task(TaskIndex t) const { return spec->tasks[t.value()]; }
@@ -75,14 +77,16 @@ struct Run {
   [[nodiscard]] Value matrix_values(TaskIndex t, std::uint32_t index) const;
   // What the run amounts to by what has ended so far: succeeded or failed; cancelled once that is requested.
   [[nodiscard]] RunState verdict() const;
+  [[nodiscard]] std::uint32_t count(InstancePhase phase) const { return counts[static_cast<std::size_t>(phase)]; }
   [[nodiscard]] std::uint32_t active_count() const;
+  void moved(TaskIndex t, InstancePhase from, InstancePhase to);  // an instance did
+  // Gives the task `size` instances, all waiting, whose attempts count on from `attempts`.
+  void reset_group(TaskIndex t, std::uint32_t size, std::uint32_t attempts = 0);
   // Running attempts of this task are to be ended: the run is cancelled, or an instance of a fail-fast matrix failed.
   [[nodiscard]] bool must_stop(TaskIndex t) const;
 };
 
 // A run with every instance waiting.
 Run make_run(RunCreated created, RunChanged state, std::shared_ptr<const workflow::WorkflowSpec> spec);
-// Gives the group `size` instances, all waiting, whose attempts count on from `attempts`.
-void reset_instances(Group& group, std::uint32_t size, std::uint32_t attempts = 0);
 
 }  // namespace baton::engine

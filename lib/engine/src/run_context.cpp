@@ -51,6 +51,8 @@ std::optional<std::string> RunContext::env(std::string_view name) const {
 
 bool RunContext::success() const {
   const auto& needs = run_.task(task_).needs;
+  // As failure().
+  if (run_.task(task_).is_finally && needs.empty()) return run_.verdict() == RunState::succeeded;
   return std::all_of(needs.begin(), needs.end(),
                      [&](TaskIndex t) { return run_.group(t).result() == InstancePhase::succeeded; });
 }

@@ -10,14 +10,49 @@
 namespace baton::engine {
 
 void Engine::State::schedule() {
-  if (!queue_.any_queued()) return;
+  if (!queue_.any_queued() && freed_.empty()) return;
   Occupancy held(runs_, attempts_, workers_);
   std::vector<bool> exhausted(queue_.shapes());
-  while (const auto head = queue_.first(exhausted)) {
+  while (true) {
+    wake_parked(held, exhausted);
+    const auto head = queue_.first(exhausted);
+    if (!head) return;
     if (!start_next(*head, held)) exhausted[head->shape] = true;
     settle();
     exhausted.resize(queue_.shapes());
   }
+}
+
+// Wakes the first group behind each thing that may be free, and keeps an eye on it: when the group leaves the queue,
+// for whatever reason, or has to wait for a worker, it may be the next one's turn. Groups that no worker has room for
+// now are left parked, and the thing is looked at again next time.
+void Engine::State::wake_parked(const Occupancy& held, const std::vector<bool>& exhausted) {
+  for (auto at = freed_.begin(); at != freed_.end();) {
+    const Blocker& blocker = *at;
+    const auto head = queue_.first_parked(blocker, exhausted);
+    if (!head && queue_.holds_any(blocker)) {
+      ++at;
+      continue;
+    }
+    if (head && !is_taken(blocker, run(head->rank.run), head->rank.task, held)) {
+      queue_.wake(head->rank);
+      run(head->rank.run).group(head->rank.task).place = QueuePlace::queued;
+      woken_.emplace(head->rank, blocker);
+    }
+    at = freed_.erase(at);
+  }
+}
+
+void Engine::State::freed(const Blocker& blocker) {
+  if (queue_.holds_any(blocker)) freed_.insert(blocker);
+}
+
+// A group that was woken has had its chance.
+void Engine::State::pass_on(const Rank& rank) {
+  const auto found = woken_.find(rank);
+  if (found == woken_.end()) return;
+  freed(found->second);
+  woken_.erase(found);
 }
 
 // Starts, parks or drops the head; false if nothing of its shape can start now.
@@ -37,31 +72,30 @@ bool Engine::State::start_next(const ReadyQueue::Head& head, Occupancy& held) {
   if (!environment) {
     group.ready.pop_front();
     leave_queue_if_empty(owner, task);
-    transition(owner, task, index, Failed{}, {.reason = "invalid_expression", .message = environment.error().message});
+    fail_instance(owner, task, index, {.reason = "invalid_expression", .message = environment.error().message});
     return true;
   }
   if (const auto found = blocker(owner, task, held, *environment)) {
     queue_.park(*found, head.shape, head.rank);
     group.place = QueuePlace::parked;
+    pass_on(head.rank);
     return true;
   }
   const Shape& shape = queue_.shape(head.shape);
   bool ahead = false;
   const auto worker = shape.on_worker ? place(shape, held, ahead) : std::nullopt;
-  if (shape.on_worker ? !worker : runs_.size() >= limits::kActiveRuns) {
-    unpark_beside(owner, task);
+  if (shape.on_worker ? !worker : is_full(owner.depth + 1)) {
+    pass_on(head.rank);
     return false;
   }
   group.ready.pop_front();
   leave_queue_if_empty(owner, task);
   if (!worker) {
     start_child(owner, task, index);
-  } else {
+  } else if (launch(owner, task, index, *worker, *environment)) {
     if (ahead) held.take_ahead(*worker);
     held.take(owner.task(task), *worker, *environment);
-    launch(owner, task, index, *worker, *std::move(environment));
   }
-  unpark_beside(owner, task);
   return true;
 }
 
@@ -70,35 +104,41 @@ void Engine::State::leave_queue_if_empty(Run& run, TaskIndex task) {
   if (!group.ready.empty() || group.place != QueuePlace::queued) return;
   queue_.erase(group.shape, rank(run, task));
   group.place = QueuePlace::none;
-}
-
-void Engine::State::unpark(const Blocker& blocker) {
-  if (const auto released = queue_.release(blocker))
-    run(released->run).group(released->task).place = QueuePlace::queued;
-}
-
-// What this task shares with others may have room for the next of them.
-void Engine::State::unpark_beside(const Run& run, TaskIndex task) {
-  unpark({Blocker::Kind::run_limit, {run.key(), TaskIndex(0)}, ""});
-  for (const auto& [pool, slots] : run.task(task).pools) unpark({Blocker::Kind::pool, {}, pool});
+  pass_on(rank(run, task));
 }
 
 std::optional<Blocker> Engine::State::blocker(const Run& run, TaskIndex task_index, const Occupancy& held,
                                               const std::string& environment) const {
   using Kind = Blocker::Kind;
   const workflow::TaskSpec& task = run.task(task_index);
-  if (task.max_parallel != 0 && run.group(task_index).active_count() >= task.max_parallel) {
-    return Blocker{Kind::task_limit, {run.key(), task_index}, ""};
+  std::vector<Blocker> shared;
+  if (task.max_parallel != 0) shared.push_back({Kind::task_limit, {run.key(), task_index}, ""});
+  if (run.spec->max_active_tasks != 0) shared.push_back({Kind::run_limit, {run.key(), TaskIndex(0)}, ""});
+  for (const auto& [name, slots] : task.pools) shared.push_back({Kind::pool, {}, name});
+  if (!environment.empty()) shared.push_back({Kind::environment, {}, environment});
+  const auto found =
+      std::ranges::find_if(shared, [&](const Blocker& blocker) { return is_taken(blocker, run, task_index, held); });
+  return found == shared.end() ? std::nullopt : std::optional(*found);
+}
+
+// Whether there is no room for one more of the task.
+bool Engine::State::is_taken(const Blocker& blocker, const Run& run, TaskIndex task, const Occupancy& held) const {
+  const workflow::TaskSpec& spec = run.task(task);
+  switch (blocker.kind) {
+    case Blocker::Kind::task_limit:
+      return spec.max_parallel != 0 && run.group(task).active_count() >= spec.max_parallel;
+    case Blocker::Kind::run_limit:
+      return run.spec->max_active_tasks != 0 && run.active_count() >= run.spec->max_active_tasks;
+    case Blocker::Kind::pool: {
+      const std::int64_t size = pool_size(blocker.name);
+      const auto wanted = spec.pools.find(blocker.name);
+      const std::int64_t slots = wanted == spec.pools.end() ? 1 : wanted->second;
+      return size <= 0 || held.pool_used(blocker.name) + std::min(slots, size) > size;
+    }
+    case Blocker::Kind::environment:
+      return held.environment_held(blocker.name);
   }
-  if (run.spec->max_active_tasks != 0 && run.active_count() >= run.spec->max_active_tasks) {
-    return Blocker{Kind::run_limit, {run.key(), TaskIndex(0)}, ""};
-  }
-  for (const auto& [name, slots] : task.pools) {
-    const std::int64_t size = pool_size(name);
-    if (held.pool_used(name) + std::min(slots, size) > size) return Blocker{Kind::pool, {}, name};
-  }
-  if (!environment.empty() && held.environment_held(environment)) return Blocker{Kind::environment, {}, environment};
-  return std::nullopt;
+  return false;
 }
 
 std::int64_t Engine::State::pool_size(const std::string& pool) const {
@@ -141,7 +181,9 @@ std::uint32_t Engine::State::allowed_ahead(const WorkerState& worker) const {
   return static_cast<std::uint32_t>(std::min<std::int64_t>(wanted, options_.launch_ahead));
 }
 
-void Engine::State::launch(Run& run, TaskIndex task, std::uint32_t index, WorkerId worker, std::string environment) {
+// False: it could not be built, and the instance has failed.
+bool Engine::State::launch(Run& run, TaskIndex task, std::uint32_t index, WorkerId worker,
+                           const std::string& environment) {
   Instance& instance = run.group(task).instances[index];
   ActiveAttempt attempt{.id = AttemptId(counters_.last_attempt.value() + 1),
                         .key = {run.key(), task, index},
@@ -151,11 +193,11 @@ void Engine::State::launch(Run& run, TaskIndex task, std::uint32_t index, Worker
                         .created_at = now_,
                         .started_at = std::nullopt,
                         .log = {},
-                        .environment = std::move(environment)};
+                        .environment = environment};
   auto built = build_launch(run, attempt);
   if (!built) {
-    transition(run, task, index, Failed{}, {.reason = "invalid_expression", .message = built.error().message});
-    return;
+    fail_instance(run, task, index, {.reason = "invalid_expression", .message = built.error().message});
+    return false;
   }
   counters_.last_attempt = attempt.id;
   ++instance.attempts;
@@ -163,6 +205,7 @@ void Engine::State::launch(Run& run, TaskIndex task, std::uint32_t index, Worker
   ActiveAttempt& placed = attempts_.emplace(attempt.id, std::move(attempt)).first->second;
   step_.changed(placed, to_record(placed));
   step_.effect(*std::move(built));
+  return true;
 }
 
 }  // namespace baton::engine

@@ -61,7 +61,7 @@ void Engine::State::on_due(Run& run, InstanceKey key) {
       transition(run, key.task, key.index, Succeeded{}, {.reason = "approved", .message = "nobody decided in time"});
     } else {
       run.rejected = true;
-      transition(run, key.task, key.index, Failed{}, {.reason = "rejected", .message = "nobody decided in time"});
+      fail_instance(run, key.task, key.index, {.reason = "rejected", .message = "nobody decided in time"});
     }
   } else {
     auto& running = std::get<RunningChild>(state);

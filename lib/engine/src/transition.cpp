@@ -63,8 +63,7 @@ void Engine::State::transition(Run& run, TaskIndex task, std::uint32_t index, In
   if (const TimePoint due = due_of(next); due != TimePoint::max()) timers_.insert({due, key});
   const InstancePhase before = phase_of(instance.state);
   const InstancePhase after = phase_of(next);
-  --group.counts[static_cast<std::size_t>(before)];
-  ++group.counts[static_cast<std::size_t>(after)];
+  run.moved(task, before, after);
   instance.state = next;
   if (after == InstancePhase::ready) instance.ready_at = now_;
 
@@ -113,6 +112,7 @@ void Engine::State::dequeue(Run& run, TaskIndex task) {
   Group& group = run.group(task);
   if (group.place == QueuePlace::queued) queue_.erase(group.shape, rank(run, task));
   if (group.place == QueuePlace::parked) queue_.unpark(rank(run, task));
+  pass_on(rank(run, task));
   group.place = QueuePlace::none;
   group.ready.clear();
 }

@@ -1,5 +1,6 @@
 // Why an instance does not run yet, in words.
 #include <fmt/ranges.h>
+#include <baton/base/limits.hpp>
 
 #include "engine_state.hpp"
 
@@ -19,7 +20,9 @@ std::string Engine::State::why(InstanceKey key) const {
   if (std::holds_alternative<Ready>(state)) return why_ready(*run, key.task);
   if (std::holds_alternative<Starting>(state)) return "its worker is about to start it";
   if (const auto* unreachable = std::get_if<Unreachable>(&state)) {
-    return fmt::format("its worker {} is out of touch", attempts_.at(unreachable->attempt).worker_name);
+    const ActiveAttempt& attempt = attempts_.at(unreachable->attempt);
+    if (!is_stranded(attempt)) return fmt::format("its worker {} is out of touch", attempt.worker_name);
+    return fmt::format("its worker {} is not configured any more: configure it again, or cancel", attempt.worker_name);
   }
   if (const auto* backing_off = std::get_if<BackingOff>(&state)) {
     return fmt::format("it failed and is tried again at {}", format_rfc3339(backing_off->until));
@@ -51,14 +54,18 @@ std::string Engine::State::why_ready(const Run& run, TaskIndex task_index) const
         return fmt::format("the environment {} is taken by another deploy", blocker->name);
     }
   }
+  if (std::holds_alternative<workflow::UsesWorkflow>(task.action)) {
+    return fmt::format("{} runs that `uses` started have not ended yet, which is as many as there may be",
+                       limits::kActiveRuns);
+  }
   bool able = false;
   bool online = false;
   for (const auto& [id, worker] : workers_) {
     online = online || worker.online;
     able = able || Occupancy::could_run(worker, task.resources, task.runs_on);
   }
-  if (!able && !workers_.empty()) return "no worker has the resources and labels it asks for";
   if (!online) return "no worker is connected; `baton doctor` says what is the matter";
+  if (!able) return "no worker has the resources and labels it asks for";
   return "it waits for a free slot on a worker";
 }
 

@@ -9,6 +9,13 @@
 
 namespace baton::engine {
 
+void Engine::State::on(WorkersConfigured& event) {
+  for (auto& [id, name] : event.names) workers_[id].name = std::move(name);
+  workers_configured_ = true;
+}
+
+void Engine::State::on(AttemptsLeftAlone& event) { left_alone_.insert(event.attempts.begin(), event.attempts.end()); }
+
 void Engine::State::on(WorkerUp& event) {
   WorkerState& worker = workers_[event.worker];
   worker.name = event.name;
@@ -31,6 +38,7 @@ void Engine::State::on(WorkerUp& event) {
   }
   // What is left ended here while the worker could not be told, or was never ours.
   for (const auto& [id, entry] : known) {
+    if (left_alone_.contains(id)) continue;
     step_.effect(Kill{event.worker, id});
     step_.effect(Forget{event.worker, id});
   }
@@ -85,7 +93,7 @@ void Engine::State::on(WorkerDown& event) {
 
 void Engine::State::on(PoolsChanged& event) {
   pools_ = std::move(event.pools);
-  for (const Rank& released : queue_.release_all()) run(released.run).group(released.task).place = QueuePlace::queued;
+  for (const Blocker& blocker : queue_.blockers()) freed(blocker);
 }
 
 }  // namespace baton::engine

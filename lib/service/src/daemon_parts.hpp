@@ -43,6 +43,9 @@ class Daemon {
   void watch_signals();
   void watch_lock();
   void leave_alone(const std::string& run, const std::string& why);
+  void leave_out(const engine::RunSnapshot& snapshot, const std::string& why);
+  void leave_out_families();
+  std::vector<engine::Event> first_events();
   void reload();
   void wake_at(std::optional<Duration> since_boot);
   void arm_wake_timer();
@@ -80,8 +83,9 @@ class Daemon {
 
   // While starting: runs come back one by one.
   std::size_t next_restored_ = 0;
-  std::vector<engine::Event> restored_;
+  std::vector<engine::RunRestored> restored_;
   std::set<RunKey> left_out_;
+  std::vector<AttemptId> left_attempts_;  // of runs that are left alone
   std::optional<Error> error_;
   bool stopping_ = false;
 };

@@ -71,7 +71,10 @@ Result<> Daemon::open_state() {
   Result<store::Recovered> recovered = store_->recover();
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
-  for (const auto& run : recovered_.quarantined) leave_alone(run.run, run.why);
+  for (const auto& run : recovered_.quarantined) {
+    leave_alone(run.run, run.why);
+    left_attempts_.insert(left_attempts_.end(), run.attempts.begin(), run.attempts.end());
+  }
   return make_socket_folder(options_.locations.socket);
 }
 
@@ -134,7 +137,6 @@ void Daemon::begin() {
                       [this](Result<Events> last) {
                         if (!last) return stop_with(std::move(last.error()));
                         feed_ = std::make_unique<EventFeed>(last->empty() ? 0 : last->back().seq);
-                        restored_.emplace_back(engine::PoolsChanged{.pools = config_.pools});
                         restore_next();
                       });
 }
@@ -143,9 +145,6 @@ void Daemon::restore_next() {
   if (stopping_) return;
   if (next_restored_ == recovered_.runs.size()) return serve();
   const engine::RunCreated& run = recovered_.runs[next_restored_].created;
-  if (run.parent && left_out_.contains(run.parent->run)) {
-    return on_restored(fail(ErrorCode::corrupt, "its parent {} is left alone", run.parent_id));
-  }
   if (auto workflow = workflows_.find(run.bundle_hash, run.used_path)) return on_restored(std::move(workflow));
   store_->ask<std::string>(
       [hash = run.bundle_hash](store::Queries& queries) { return queries.bundle(hash); },
@@ -164,20 +163,62 @@ void Daemon::on_restored(Result<std::shared_ptr<const workflow::WorkflowSpec>> w
     if (Result<> fits = engine::check_snapshot(snapshot, **workflow); !fits) workflow = std::unexpected(fits.error());
   }
   if (!workflow) {
-    left_out_.insert(snapshot.created.run);
-    leave_alone(snapshot.created.id, workflow.error().message);
+    leave_out(snapshot, workflow.error().message);
   } else {
     workflows_.insert(snapshot.created.bundle_hash, snapshot.created.used_path, *workflow);
-    feed_->add_child(snapshot.created.id, snapshot.created.parent_id);
-    restored_.emplace_back(engine::RunRestored{.snapshot = std::move(snapshot), .workflow = std::move(*workflow)});
+    restored_.push_back({.snapshot = std::move(snapshot), .workflow = std::move(*workflow)});
   }
   // Not from inside this call: thousands of runs of one workflow would become as many nested calls.
   post([this] { restore_next(); });
 }
 
+void Daemon::leave_out(const engine::RunSnapshot& snapshot, const std::string& why) {
+  left_out_.insert(snapshot.created.run);
+  for (const engine::AttemptChanged& attempt : snapshot.attempts) left_attempts_.push_back(attempt.id);
+  leave_alone(snapshot.created.id, why);
+}
+
+// A run and the runs that it waits for go on together or not at all.
+void Daemon::leave_out_families() {
+  const auto belongs_to = [this](const engine::RunSnapshot& run) -> std::optional<RunKey> {
+    if (run.created.parent && left_out_.contains(run.created.parent->run)) return run.created.parent->run;
+    for (const engine::InstanceChanged& instance : run.instances) {
+      const bool waits = instance.phase == engine::InstancePhase::running && left_out_.contains(instance.child);
+      if (waits) return instance.child;
+    }
+    return std::nullopt;
+  };
+  for (std::size_t before = 0; before != left_out_.size();) {
+    before = left_out_.size();
+    std::erase_if(restored_, [&](const engine::RunRestored& run) {
+      const auto other = belongs_to(run.snapshot);
+      if (other)
+        leave_out(run.snapshot, fmt::format("it belongs to run number {}, which is left alone", other->value()));
+      return other.has_value();
+    });
+  }
+}
+
+// What the engine begins with.
+std::vector<engine::Event> Daemon::first_events() {
+  engine::WorkersConfigured workers;
+  for (const WorkerConfig& worker : config_.workers) {
+    workers.names.emplace(WorkerId(static_cast<std::uint32_t>(workers.names.size())), worker.name);
+  }
+  std::vector<engine::Event> events{std::move(workers), engine::AttemptsLeftAlone{std::exchange(left_attempts_, {})},
+                                    engine::PoolsChanged{.pools = config_.pools}};
+  for (engine::RunRestored& run : restored_) {
+    feed_->add_child(run.snapshot.created.id, run.snapshot.created.parent_id);
+    events.emplace_back(std::move(run));
+  }
+  return events;
+}
+
 void Daemon::serve() {
-  const std::size_t runs = restored_.size() - 1;
-  scheduler_->enqueue(std::exchange(restored_, {}));
+  if (!left_out_.empty()) leave_out_families();
+  const std::size_t runs = restored_.size();
+  scheduler_->enqueue(first_events());
+  restored_.clear();
   recovered_.runs.clear();
   left_out_.clear();
   scheduler_->after_commits([this, runs] {

@@ -114,7 +114,7 @@ class ActiveRuns {
     for (auto& [key, run] : runs_) {
       if (!bad_.contains(key)) recovered.runs.push_back(std::move(run));
     }
-    for (const auto& [key, why] : bad_) recovered.quarantined.push_back({ids_.at(key), why});
+    for (const auto& [key, why] : bad_) recovered.quarantined.push_back({ids_.at(key), why, open_attempts(key)});
   }
 
  private:
@@ -131,11 +131,21 @@ class ActiveRuns {
     }
   }
 
-  // A child run and its parent go on together or not at all, so what spoils one spoils both.
+  // As far as they can be read.
+  std::vector<AttemptId> open_attempts(RunKey key) {
+    std::vector<AttemptId> attempts;
+    try {
+      Rows rows = statements_["SELECT id FROM attempts WHERE run = ?1 AND state IN (0, 1)"].query(key);
+      while (rows.next()) attempts.push_back(rows.id<AttemptId>(0));
+    } catch (const SqlError& error) {
+      if (error.error().code != ErrorCode::corrupt) throw;
+    }
+    return attempts;
+  }
+
+  // A child run and a parent that waits for it go on together or not at all, so what spoils one spoils both.
   void check_families() {
     for (const auto& [key, run] : runs_) {
-      const auto& parent = run.created.parent;
-      if (parent && !has_instance(*parent)) bad_.emplace(key, "the task that started it does not exist");
       for (const auto& instance : run.instances) {
         const auto child = is_waiting_for_child(instance) ? runs_.find(instance.child) : runs_.end();
         if (child != runs_.end() && child->second.created.parent != instance.key) {
@@ -157,14 +167,6 @@ class ActiveRuns {
 
   static bool is_waiting_for_child(const engine::InstanceChanged& instance) {
     return instance.phase == engine::InstancePhase::running && instance.child.value() != 0;
-  }
-
-  // Of a run that goes on; a parent may have ended before a child that was retried.
-  [[nodiscard]] bool has_instance(const InstanceKey& key) const {
-    const auto found = runs_.find(key.run);
-    if (found == runs_.end()) return true;
-    const auto& instances = found->second.instances;
-    return std::any_of(instances.begin(), instances.end(), [&](const auto& instance) { return instance.key == key; });
   }
 
   bool spread(RunKey cause, RunKey to) {

@@ -177,6 +177,55 @@ TEST_CASE("a worker that knows more than it should is told to end it") {
   CHECK(s.forgotten() == 1);
 }
 
+TEST_CASE("attempts of a run that is left alone are not touched") {
+  Scenario s("tasks: {t: {command: [t]}}");
+  s.apply({engine::AttemptsLeftAlone{{AttemptId(9)}}});
+  s.worker();
+  engine::WorkerUp up{
+      .worker = WorkerId(0), .name = "local", .inventory = {{AttemptId(9), true}, {AttemptId(10), true}}};
+  s.apply({up, engine::AttemptEnded{.worker = WorkerId(0), .attempt = AttemptId(9)}});
+  CHECK(s.kills() == Names{"unknown"});
+  CHECK(s.forgotten() == 1);
+}
+
+TEST_CASE("what is with a worker that is not configured any more waits for it, and a cancel does not") {
+  Scenario s("tasks: {t: {command: [t], retry: 3}, u: {command: [u], retry: 3}}");
+  s.worker({.name = "old"});
+  s.submit();
+  s.started("t");
+  s.unconfigure("old");
+  s.restart();
+  s.worker({.name = "new"});
+  for (const char* name : {"t", "u"}) {
+    CHECK(s.state(name) == "unreachable");
+    CHECK(s.reason(name) == "worker old is not configured any more");
+    CHECK(s.why(name) == "its worker old is not configured any more: configure it again, or cancel");
+  }
+  SECTION("it is back") {
+    s.worker({.name = "old"});
+    s.restart();
+    CHECK(s.state("t") == "running");
+    CHECK(s.state("u") == "starting");
+  }
+  SECTION("cancelled") {
+    REQUIRE(s.cancel());
+    CHECK(s.run_state() == "cancelled");
+    s.worker_back("new");
+    s.worker({.name = "old"});  // what it still knows is ended
+    CHECK(s.kills().size() == 2);
+  }
+  SECTION("cancelled before") {
+    s.worker({.name = "old"});
+    s.restart();
+    s.worker_down("old");
+    REQUIRE(s.cancel());
+    CHECK(s.run_state() == "running");
+    s.unconfigure("old");
+    s.restart();
+    CHECK(s.run_state() == "cancelled");
+  }
+}
+
 TEST_CASE("a run survives a restart after every single step") {
   Scenario s(R"(
 tasks:

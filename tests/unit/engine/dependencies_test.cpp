@@ -174,6 +174,41 @@ finally:
   }
 }
 
+TEST_CASE("success() and failure() of a finally task without needs speak of the whole run") {
+  Scenario s(R"(
+tasks:
+  a: {command: [a]}
+finally:
+  celebrate: {command: [c], if: "${{ success() }}"}
+  mourn: {command: [m], if: "${{ failure() }}"}
+)");
+  s.worker();
+  s.submit();
+  const bool good = GENERATE(true, false);
+  if (good) {
+    s.succeeded("a");
+  } else {
+    s.failed("a");
+  }
+  CHECK(s.state("celebrate") == (good ? "starting" : "skipped"));
+  CHECK(s.state("mourn") == (good ? "skipped" : "starting"));
+}
+
+TEST_CASE("however an instance of a matrix that fails fast fails, the others are stopped") {
+  Scenario s(R"(
+tasks:
+  bad: {command: ["${{ number(matrix.n) }}"], matrix: {n: ["1", "x", "3"]}, max_parallel: 1, fail_fast: true}
+  gate: {approval: {message: "m"}, matrix: {n: [1, 2]}, fail_fast: true}
+)");
+  s.worker();
+  s.submit();
+  s.succeeded("bad[n=1]");
+  CHECK(s.reason("bad[n=x]") == "invalid_expression");
+  CHECK(s.state("bad[n=3]") == "cancelled");
+  REQUIRE(s.decide("gate[n=1]", false));
+  CHECK(s.state("gate[n=2]") == "cancelled");
+}
+
 TEST_CASE("a long chain of skipped tasks needs no stack") {
   std::string yaml = "tasks:\n  t0: {command: [x], if: '${{ false }}'}\n";
   for (int i = 1; i < 20000; ++i) {

@@ -73,16 +73,33 @@ TEST_CASE("beyond the active runs that there may be none is taken, until one end
   CHECK(full.engine.active_runs() == limits::kActiveRuns);
 }
 
-TEST_CASE("a run's own sub-workflow waits for room among the active runs") {
+TEST_CASE("however many runs there are, their sub-workflows start: only those of one depth share room") {
   FullHouse full;
   REQUIRE(full.answer(DecideApproval{90'000, {RunKey(1), TaskIndex(0), 0}, true, ""}));
-  const InstanceKey call{RunKey(1), TaskIndex(1), 0};
-  CHECK(full.engine.phase(call) == InstancePhase::ready);
-  CHECK(full.engine.active_runs() == limits::kActiveRuns);
-  REQUIRE(full.answer(CancelRun{90'001, RunKey(2), "cancelled"}));
-  CHECK(full.engine.phase(call) == InstancePhase::running);
-  CHECK(full.engine.active_runs() == limits::kActiveRuns);
+  CHECK(full.engine.phase({RunKey(1), TaskIndex(1), 0}) == InstancePhase::running);
+  CHECK(full.engine.active_runs() == limits::kActiveRuns + 1);
   full.engine.check();
+}
+
+TEST_CASE("a sub-workflow waits for room among those of its depth") {
+  std::string numbers = "0";
+  for (std::size_t n = 1; n <= limits::kActiveRuns; ++n) numbers += fmt::format(", {}", n);
+  const auto bundle = workflow::parse_bundle(
+      {.entry = "main.yaml",
+       .files = {{"main.yaml", fmt::format("tasks: {{call: {{uses: sub.yaml, matrix: {{n: [{}]}}}}}}", numbers)},
+                 {"sub.yaml", "tasks: {gate: {approval: {message: m}}}"}}});
+  for (const auto& diagnostic : bundle.diagnostics) UNSCOPED_INFO(diagnostic.message);
+  REQUIRE(bundle.workflow);
+  Engine engine;
+  std::vector<Event> events{FullHouse::submit(1, bundle.workflow)};
+  engine.apply(events, TimePoint{});
+  const InstanceKey last{RunKey(1), TaskIndex(0), static_cast<std::uint32_t>(limits::kActiveRuns)};
+  CHECK(engine.active_runs() == limits::kActiveRuns + 1);
+  CHECK(engine.phase(last) == InstancePhase::ready);
+  CHECK_THAT(engine.why(last), Catch::Contains("have not ended yet"));
+  events = {CancelRun{2, RunKey(2), "cancelled"}};
+  engine.apply(events, TimePoint{});
+  CHECK(engine.phase(last) == InstancePhase::running);
 }
 
 TEST_CASE("a task's environment has a limit for each value") {

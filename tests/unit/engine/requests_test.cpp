@@ -245,6 +245,27 @@ TEST_CASE("a failed sub-workflow fails its task") {
   CHECK(s.state("call[n=2]") == "running");
 }
 
+TEST_CASE("a child that is retried alone ends alone, also when its parent has fewer tasks by then") {
+  Scenario s(R"(
+tasks:
+  up: {command: [u], outputs: [n]}
+  call: {uses: sub/child.yaml, needs: up, with: {n: "${{ matrix.n }}"}, matrix: {n: "${{ fromJSON(needs.up.outputs.n) }}"}}
+)",
+             kChild);
+  s.worker();
+  const RunKey run = s.submit();
+  s.succeeded("up", {{"n", "[1, 2, 3]"}});
+  const RunKey last = s.child("call[n=3]");
+  for (const char* name : {"call[n=1]", "call[n=2]", "call[n=3]"}) s.failed("work", "exit:2", s.child(name));
+  CHECK(s.run_state(run) == "failed");
+  REQUIRE(s.retry("up", false, nullptr, run));
+  REQUIRE(s.retry("", false, nullptr, last));
+  s.restart();
+  s.succeeded("work", {{"r", "x"}}, last);
+  CHECK(s.run_state(last) == "succeeded");
+  CHECK(s.run_state(run) == "running");
+}
+
 TEST_CASE("cancelling a run cancels what it started") {
   Scenario s(kParent, kChild);
   s.worker();

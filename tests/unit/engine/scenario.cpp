@@ -116,9 +116,13 @@ RunRestored Scenario::restored(RunKey run) const {
   return event;
 }
 
+void Scenario::unconfigure(const std::string& worker) { workers_.erase(worker); }
+
 void Scenario::restart() {
   engine_ = std::make_unique<Engine>(store_.counters());
-  std::vector<Event> events{PoolsChanged{pools_}};
+  WorkersConfigured configured;
+  for (const auto& [name, options] : workers_) configured.names.emplace(worker_ids_.at(name), name);
+  std::vector<Event> events{std::move(configured), PoolsChanged{pools_}};
   for (const RunKey run : store_.unfinished()) events.push_back(restored(run));
   apply(std::move(events));
   for (const auto& [name, options] : workers_) worker_back(name);

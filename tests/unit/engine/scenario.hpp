@@ -38,6 +38,7 @@ class Scenario {
   void advance(Duration by);
   void set_clock(Duration by);  // no time passes
   void restart();
+  void unconfigure(const std::string& worker);  // from the next restart on
 
   // --- requests ---
   RunKey submit(Value params = Value::object());

@@ -54,6 +54,17 @@ struct DecideApproval {
 
 // --- facts ---
 
+// Every worker that there is, said once and before any run is restored. What is with another one never comes back.
+struct WorkersConfigured {
+  std::map<WorkerId, std::string> names;
+};
+
+// Attempts of runs that the engine does not get, because what is stored of them makes no sense: their workers are told
+// nothing about them.
+struct AttemptsLeftAlone {
+  std::vector<AttemptId> attempts;
+};
+
 // A run out of the store: at start, or to be retried.
 struct RunRestored {
   RunSnapshot snapshot;
@@ -106,7 +117,7 @@ struct PoolsChanged {
   std::map<std::string, std::int64_t> pools;
 };
 
-using Event = std::variant<SubmitRun, CancelRun, RetryRun, DecideApproval, RunRestored, WorkerUp, WorkerDown,
-                           AttemptStarted, AttemptEnded, PoolsChanged>;
+using Event = std::variant<SubmitRun, CancelRun, RetryRun, DecideApproval, WorkersConfigured, AttemptsLeftAlone,
+                           RunRestored, WorkerUp, WorkerDown, AttemptStarted, AttemptEnded, PoolsChanged>;
 
 }  // namespace baton::engine

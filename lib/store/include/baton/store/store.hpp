@@ -56,6 +56,7 @@ struct Recovered {
   struct Quarantined {
     std::string run;
     std::string why;
+    std::vector<AttemptId> attempts;  // those that had not ended
   };
   std::vector<Quarantined> quarantined;  // rows that made no sense: named, left alone, not run
 };

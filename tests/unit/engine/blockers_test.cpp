@@ -1,0 +1,107 @@
+// What waits for something beside a worker is started when that is free, whatever becomes of those before it.
+#include "catch.hpp"
+#include "scenario.hpp"
+
+using namespace baton;
+using namespace baton::engine::test;
+using Names = std::vector<std::string>;
+
+TEST_CASE("a task that cannot be launched takes nothing of what it shares") {
+  const std::string shared = GENERATE("pool: mutex", "kind: deploy, environment: prod");
+  Scenario s(R"(
+tasks:
+  p: {command: [p], outputs: [x]}
+  b: {command: [b], needs: p, env: {X: "${{ number(needs.p.outputs.x) }}"}, priority: 9, )" +
+             shared + R"(}
+  c: {command: [c], needs: p, )" +
+             shared + "}\n");
+  s.worker();
+  s.submit();
+  s.succeeded("p", {{"x", "abc"}});
+  CHECK(s.reason("b") == "invalid_expression");
+  CHECK(s.launched() == Names{"c"});
+}
+
+TEST_CASE("a group that is woken and must wait for something else passes its turn on") {
+  Scenario s(R"(
+max_active_tasks: 1
+tasks:
+  x: {command: [x], priority: 9}
+  y: {command: [y], pool: busy, priority: 5}
+  z: {command: [z]}
+)");
+  s.worker();
+  s.pools({{"busy", 1}});
+  const RunKey holder = s.submit_yaml("tasks: {h: {command: [h], pool: busy}}");
+  const RunKey run = s.submit();
+  CHECK(s.launched(run) == Names{"x"});
+  s.succeeded("x", {}, run);
+  CHECK(s.why("y") == "the pool busy has 1 slots, and they are taken");
+  CHECK(s.launched(run) == Names{"z"});
+  s.succeeded("h", {}, holder);
+  CHECK(s.launched(run) == Names{"z"});
+  s.succeeded("z", {}, run);
+  CHECK(s.launched(run) == Names{"y"});
+}
+
+TEST_CASE("a group that is woken and cancelled, or fails, passes its turn on") {
+  const std::string deploy = "command: [d], kind: deploy, environment: prod";
+  Scenario s("tasks: {a: {" + deploy + "}}");
+  s.worker({.name = "one", .cpus = 2});
+  s.worker({.name = "two", .cpus = 2});
+  const RunKey first = s.submit();
+  const RunKey second = s.submit_yaml("priority: 5\ntasks: {b: {" + deploy + ", resources: {cpu: 2}}}");
+  const RunKey third = s.submit();
+  const RunKey other = s.submit_yaml("tasks: {o: {command: [o], matrix: {n: [1, 2]}}}");
+  CHECK(s.launched(other).size() == 2);
+  s.succeeded("a", {}, first);
+  CHECK(s.state("b", second) == "ready");  // the environment is free, the worker is not
+  CHECK(s.launched(third) == Names{"a"});  // so the next one goes first
+  const RunKey fourth = s.submit();
+  s.succeeded("a", {}, third);
+  CHECK(s.launched(fourth) == Names{"a"});
+  REQUIRE(s.cancel(second));
+  s.succeeded("a", {}, fourth);
+  CHECK(s.run_state(fourth) == "succeeded");
+}
+
+TEST_CASE("what no worker has room for does not keep the next of its pool from another worker") {
+  Scenario s(R"(
+tasks:
+  hold: {command: [h], pool: p, priority: 9}
+  big: {command: [b], pool: p, resources: {gpu: 1}, priority: 5}
+  busy: {command: [g], resources: {gpu: 1}, priority: 9}
+  small: {command: [s], pool: p}
+)");
+  s.worker({.gpus = 1});
+  s.submit();
+  CHECK(s.launched() == Names{"hold", "busy"});
+  s.succeeded("hold");
+  CHECK(s.launched() == Names{"busy", "small"});
+  s.succeeded("busy");
+  CHECK(s.launched() == Names{"small"});
+  s.succeeded("small");
+  CHECK(s.launched() == Names{"big"});
+}
+
+TEST_CASE("a pool without slots is closed") {
+  Scenario s("tasks: {t: {command: [t], pool: p}}");
+  s.worker();
+  s.pools({{"p", 0}});
+  s.submit();
+  CHECK(s.launched().empty());
+  CHECK(s.why("t") == "the pool p has 0 slots, and they are taken");
+  s.pools({{"p", 1}});
+  CHECK(s.launched() == Names{"t"});
+}
+
+TEST_CASE("a workflow that uses one of its own name waits for no room of its own") {
+  Scenario s("name: deploy\nmax_active_runs: 1\ntasks: {t: {uses: parts/deploy.yaml}}",
+             {{"parts/deploy.yaml", "name: deploy\nmax_active_runs: 1\ntasks: {c: {command: [c]}}"}});
+  s.worker();
+  s.submit();
+  const RunKey child = s.child("t");
+  CHECK(s.launched(child) == Names{"c"});
+  const RunKey second = s.submit();
+  CHECK(s.run_state(second) == "queued");
+}
