@@ -11,7 +11,7 @@ class Reserve {
   static constexpr std::uint64_t kBytes = 4u << 20;
   static constexpr std::uint64_t kForStarts = 256u << 10;  // of kBytes; a start takes a few KiB
 
-  explicit Reserve(std::string path) : path_(std::move(path)) {}
+  static Reserve beside(const std::string& database) { return Reserve(database + "-reserve"); }
 
   // As much of it as there is room for, beside what it has. Whether it is whole. A file system that cannot allocate
   // ahead has none, which counts as whole.
@@ -20,6 +20,8 @@ class Reserve {
   [[nodiscard]] bool give_back(std::uint64_t keep) const;
 
  private:
+  explicit Reserve(std::string path) : path_(std::move(path)) {}
+
   std::string path_;
 };
 

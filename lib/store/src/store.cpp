@@ -13,6 +13,17 @@ namespace {
 
 constexpr int kBusyAtStart = 250;  // milliseconds: somebody else has it
 
+// A start must be possible on a full disk, or nobody would hear how runs end: it may have all of the reserve.
+template <class Work>
+auto with_reserve(const Reserve& reserve, const Work& work) {
+  try {
+    return work();
+  } catch (const SqlError& error) {
+    if (error.error().code != ErrorCode::disk_full || !reserve.give_back(0)) throw;
+  }
+  return work();
+}
+
 class SqliteStore : public Store {
  public:
   SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
@@ -27,7 +38,8 @@ class SqliteStore : public Store {
   Result<Recovered> recover() override {
     assert(!recovered_);
     try {
-      Recovered recovered = recover_with_reserve();
+      Recovered recovered =
+          with_reserve(writer_.reserve(), [this] { return recover_state(writer_.connection(), seen_); });
       writer_.connection().set_busy_timeout(kBusyAtWork);
       writer_.start(recovered.incarnation);
       recovered_ = true;
@@ -56,16 +68,6 @@ class SqliteStore : public Store {
   void post(std::function<void()> completion) override { post_(std::move(completion)); }
 
  private:
-  // A start must be possible on a full disk, or nobody would hear how runs end.
-  Recovered recover_with_reserve() {
-    try {
-      return recover_state(writer_.connection(), seen_);
-    } catch (const SqlError& error) {
-      if (error.error().code != ErrorCode::disk_full || !writer_.reserve().give_back(0)) throw;
-    }
-    return recover_state(writer_.connection(), seen_);
-  }
-
   Post post_;
   std::uint64_t seen_;
   Writer writer_;
@@ -78,10 +80,13 @@ class SqliteStore : public Store {
 Result<std::unique_ptr<Store>> Store::open(OpenOptions options) {
   if (const auto made = ensure_file(options.path); !made) return std::unexpected(made.error());
   try {
-    auto connection = std::make_unique<Connection>(options.path, Access::read_write);
-    connection->set_busy_timeout(kBusyAtStart);
-    prepare_database(*connection);
-    return std::make_unique<SqliteStore>(std::move(connection), options);
+    // Already the index of the log takes room, which a daemon that ended in order has removed.
+    return with_reserve(Reserve::beside(options.path), [&]() -> std::unique_ptr<Store> {
+      auto connection = std::make_unique<Connection>(options.path, Access::read_write);
+      connection->set_busy_timeout(kBusyAtStart);
+      prepare_database(*connection);
+      return std::make_unique<SqliteStore>(std::move(connection), options);
+    });
   } catch (const SqlError& error) {
     return std::unexpected(error.error());
   } catch (const std::exception& error) {

@@ -25,7 +25,7 @@ Writer::Writer(std::unique_ptr<Connection> connection, Post post, std::function<
     : connection_(std::move(connection)),
       records_(std::make_unique<RecordWriter>(*connection_)),
       post_(std::move(post)),
-      reserve_(connection_->path() + "-reserve"),
+      reserve_(Reserve::beside(connection_->path())),
       on_space_(std::move(on_space)) {}
 
 Writer::~Writer() {
