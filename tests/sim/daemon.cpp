@@ -178,7 +178,6 @@ class Daemon::SqliteStore final : public store::Store {
   }
   [[nodiscard]] std::size_t queued() const override { return writer_->queued(); }
   void read(std::function<void(store::Queries&)>) override {}
-  void backup(std::string, std::function<void(Result<>)>) override {}
 
   Result<engine::RunSnapshot> snapshot(RunKey run) {
     store::StatementCache statements(writer_->connection());

@@ -1,7 +1,5 @@
 #include "ready_queue.hpp"
 
-#include <algorithm>
-
 namespace baton::engine {
 
 std::strong_ordering Rank::operator<=>(const Rank& other) const {
@@ -20,19 +18,25 @@ std::uint32_t ReadyQueue::intern(const Shape& shape) {
   return found->second;
 }
 
-void ReadyQueue::push(std::uint32_t shape, const Rank& rank) { queued_[shape].insert(rank); }
+void ReadyQueue::push(std::uint32_t shape, const Rank& rank) {
+  queued_[shape].insert(rank);
+  filled_.insert(shape);
+}
 
-void ReadyQueue::erase(std::uint32_t shape, const Rank& rank) { queued_[shape].erase(rank); }
+void ReadyQueue::erase(std::uint32_t shape, const Rank& rank) {
+  queued_[shape].erase(rank);
+  if (queued_[shape].empty()) filled_.erase(shape);
+}
 
 void ReadyQueue::park(const Blocker& blocker, std::uint32_t shape, const Rank& rank) {
-  queued_[shape].erase(rank);
+  erase(shape, rank);
   const auto under = parked_.try_emplace(blocker).first;
   under->second[shape].insert(rank);
   places_.emplace(rank, Place{under, shape});
 }
 
 void ReadyQueue::wake(const Rank& rank) {
-  queued_[places_.at(rank).shape].insert(rank);
+  push(places_.at(rank).shape, rank);
   unpark(rank);
 }
 
@@ -48,8 +52,8 @@ void ReadyQueue::unpark(const Rank& rank) {
 
 std::optional<ReadyQueue::Head> ReadyQueue::first(const std::vector<bool>& exhausted) const {
   std::optional<Head> best;
-  for (std::uint32_t shape = 0; shape < queued_.size(); ++shape) {
-    if (exhausted[shape] || queued_[shape].empty()) continue;
+  for (const std::uint32_t shape : filled_) {
+    if (exhausted[shape]) continue;
     const Rank& rank = *queued_[shape].begin();
     if (!best || rank < best->rank) best = Head{shape, rank};
   }
@@ -77,10 +81,6 @@ std::vector<Blocker> ReadyQueue::blockers() const {
   std::vector<Blocker> all;
   for (const auto& [blocker, groups] : parked_) all.push_back(blocker);
   return all;
-}
-
-bool ReadyQueue::any_queued() const {
-  return std::any_of(queued_.begin(), queued_.end(), [](const std::set<Rank>& groups) { return !groups.empty(); });
 }
 
 }  // namespace baton::engine

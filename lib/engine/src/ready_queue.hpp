@@ -77,7 +77,7 @@ class ReadyQueue {
   [[nodiscard]] bool holds_any(const Blocker& blocker) const { return parked_.contains(blocker); }
   // What holds any group.
   [[nodiscard]] std::vector<Blocker> blockers() const;
-  [[nodiscard]] bool any_queued() const;
+  [[nodiscard]] bool any_queued() const { return !filled_.empty(); }
 
  private:
   using ByShape = std::map<std::uint32_t, std::set<Rank>>;  // none of them empty
@@ -89,6 +89,7 @@ class ReadyQueue {
   std::map<Shape, std::uint32_t> ids_;
   std::vector<const Shape*> shapes_;    // into ids_
   std::vector<std::set<Rank>> queued_;  // by shape
+  std::set<std::uint32_t> filled_;      // shapes of which any group is queued
   std::map<Blocker, ByShape> parked_;   // none of them empty
   std::map<Rank, Place> places_;        // of what is parked
 };

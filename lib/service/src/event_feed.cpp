@@ -69,6 +69,12 @@ std::vector<views::EventView> EventFeed::take(const std::string& run, std::uint6
 }
 
 EventFeed::Watch EventFeed::watch(const std::string& run, std::function<void()> on_news) {
+  // Of a run that has ended nothing is published any more that would remove its entry.
+  if (watches_.size() >= sweep_at_) {
+    const auto dropped = [](const auto& weak) { return weak.expired(); };
+    std::erase_if(watches_, [&](const auto& entry) { return std::ranges::all_of(entry.second, dropped); });
+    sweep_at_ = std::max<std::size_t>(64, 2 * watches_.size());
+  }
   Watch watch = std::make_shared<std::function<void()>>(std::move(on_news));
   std::vector<std::weak_ptr<std::function<void()>>>& watches = watches_[run];
   std::erase_if(watches, [](const auto& weak) { return weak.expired(); });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 #include "codec.hpp"
 #include "schema.hpp"
@@ -61,14 +62,15 @@ struct Where {
 
 Result<> add_states(Where& where, const std::vector<std::string>& states) {
   if (states.empty()) return {};
-  std::string list;
-  bool all_active = true;
+  std::set<engine::RunState> wanted;  // each once: a text of SQL for each number of them is kept prepared
   for (const std::string& text : states) {
     const auto state = parse_run_state(text);
     if (!state) return fail(ErrorCode::invalid_argument, "`{}` is no state of a run", text);
-    all_active = all_active && !engine::is_final(*state);
-    list += (list.empty() ? "" : ", ") + where.add(static_cast<int>(*state));
+    wanted.insert(*state);
   }
+  std::string list;
+  for (const engine::RunState state : wanted) list += (list.empty() ? "" : ", ") + where.add(static_cast<int>(state));
+  const bool all_active = std::ranges::none_of(wanted, [](engine::RunState state) { return engine::is_final(state); });
   where.sql += fmt::format(" AND r.state IN ({})", list);
   // The same term as in the index of active runs, so that it is used.
   if (all_active) where.sql += " AND r.state NOT IN (2, 3, 4)";

@@ -88,10 +88,6 @@ void Reader::ask(std::function<void(Queries&)> question) {
   });
 }
 
-void Reader::backup(std::string path, std::function<void(Result<>)> done) {
-  enqueue([this, path = std::move(path), done = std::move(done)] { done(copy_database(*connection_, path)); });
-}
-
 void Reader::enqueue(std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);

@@ -26,7 +26,6 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   void ask(std::function<void(Queries&)> question);
-  void backup(std::string path, std::function<void(Result<>)> done);  // `done` runs on the reading thread
 
  private:
   void enqueue(std::function<void()> work);

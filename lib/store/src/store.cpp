@@ -58,12 +58,6 @@ class SqliteStore : public Store {
 
   void read(std::function<void(Queries&)> question) override { reader_->ask(std::move(question)); }
 
-  void backup(std::string path, std::function<void(Result<>)> done) override {
-    reader_->backup(std::move(path), [this, done = std::move(done)](Result<> result) {
-      post_([done, result = std::move(result)]() mutable { done(std::move(result)); });
-    });
-  }
-
  protected:
   void post(std::function<void()> completion) override { post_(std::move(completion)); }
 

@@ -156,6 +156,17 @@ TEST_CASE("A run that was retried is followed past its first end") {
   CHECK_FALSE(f.ended);
 }
 
+TEST_CASE("Nothing is kept of followers that left, also of runs that have ended") {
+  EventFeed feed(0);
+  const EventFeed::Watch stays = feed.watch("stays", [] {});
+  for (int i = 0; i < 10'000; ++i) feed.watch("r" + std::to_string(i), [] {});
+  CHECK(feed.watched_runs() <= 64);
+  int woken = 0;
+  const EventFeed::Watch watch = feed.watch("r1", [&] { ++woken; });
+  feed.publish({event(1, "r1", "run", "running")});
+  CHECK(woken == 1);
+}
+
 TEST_CASE("A tail is the last events, and following goes on behind it") {
   Fixture f(50);
   EventStreamOptions options = everything(true);

@@ -105,7 +105,6 @@ class FakeStore final : public store::Store {
   }
   [[nodiscard]] std::size_t queued() const override { return waiting_.size(); }
   void read(std::function<void(store::Queries&)> question) override { question(queries); }
-  void backup(std::string, std::function<void(Result<>)> done) override { done({}); }
 
   // The oldest batch that waits is on disk now, or cannot be.
   void finish(Result<store::Committed> result = store::Committed{}) {

@@ -248,28 +248,5 @@ TEST_CASE("the log starts anew once no reader needs it, and commits do not wait 
   CHECK(std::filesystem::file_size(folder.path("baton.db-wal")) < size + 20'000'000);
 }
 
-TEST_CASE("a backup is a whole database of one moment") {
-  const TempFolder folder;
-  Daemon daemon(folder.path("baton.db"));
-  REQUIRE(daemon.commit(started_run(1)));
-  const auto back_up = [&](const std::string& path) {
-    std::optional<Result<>> answer;
-    daemon.store->backup(path, [&](Result<> got) { answer = std::move(got); });
-    daemon.loop.run_until([&] { return answer.has_value(); });
-    return *answer;
-  };
-  REQUIRE(back_up(folder.path("copy.db")));
-  REQUIRE(daemon.commit(started_run(2)));
-  const auto again = back_up(folder.path("copy.db"));
-  REQUIRE_FALSE(again);
-  CHECK(again.error().code == ErrorCode::conflict);
-  CHECK(back_up(folder.path("none/copy.db")).error().code == ErrorCode::not_found);
-
-  CHECK(check_database(folder.path("copy.db")) == std::vector<std::string>{});
-  const Daemon copy(folder.path("copy.db"));
-  CHECK(copy.recovered.runs.size() == 1);
-  CHECK(copy.recovered.state_id == daemon.recovered.state_id);
-}
-
 }  // namespace
 }  // namespace baton::store::test

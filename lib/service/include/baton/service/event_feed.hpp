@@ -37,6 +37,7 @@ class EventFeed {
   // watch() itself.
   using Watch = std::shared_ptr<std::function<void()>>;
   Watch watch(const std::string& run, std::function<void()> on_news);
+  [[nodiscard]] std::size_t watched_runs() const { return watches_.size(); }
 
  private:
   struct Entry {
@@ -50,6 +51,7 @@ class EventFeed {
   std::deque<Entry> recent_;
   std::unordered_map<std::string, std::string> parents_;  // of child runs that have not ended
   std::unordered_map<std::string, std::vector<std::weak_ptr<std::function<void()>>>> watches_;
+  std::size_t sweep_at_ = 64;  // as many watched runs
 };
 
 }  // namespace baton::service

@@ -86,8 +86,6 @@ class Store {
       post([done, answer = question(queries)]() mutable { done(std::move(answer)); });
     });
   }
-  // A consistent copy while running (SQLite's online backup), on the reading thread.
-  virtual void backup(std::string path, std::function<void(Result<>)> done) = 0;
 
  protected:
   virtual void post(std::function<void()> completion) = 0;
