@@ -1,6 +1,7 @@
 #include <baton/service/secrets.hpp>
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -66,6 +67,44 @@ TEST_CASE("Of two secrets that begin alike the longer one is masked whole") {
   std::string out = masker.feed("xabcdefgh yabcd");
   out += masker.finish();
   CHECK(out == "x*** y***");
+}
+
+TEST_CASE("A masker holds back only what could be the beginning of a secret") {
+  Masker masker({std::string(3'000, 'k') + "end", "bcd", "abcdef"});
+  CHECK(masker.feed("a line of a log\n") == "a line of a log\n");
+  CHECK(masker.feed("12 bc") == "12 ");
+  CHECK(masker.feed("x\n") == "bcx\n");
+  CHECK(masker.feed("_abcd") == "_");  // "bcd" is a secret, but "abcd" may become one
+  CHECK(masker.feed("ef!") == "***!");
+  CHECK(masker.feed("_abcd") == "_");
+  CHECK(masker.feed("x") == "a***x");
+  CHECK(masker.feed("kkk") == "");
+  CHECK(masker.finish() == "kkk");
+}
+
+TEST_CASE("A masker is linear in a text that is full of one secret") {
+  std::vector<std::string> values(200, "");
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = "absent-" + std::to_string(i);
+  values.emplace_back("1234");
+  Masker masker(values);
+  std::string text;
+  for (int i = 0; i < 65'536; ++i) text += "1234";
+  const std::string masked = masker.feed(text) + masker.finish();
+  CHECK(masked.size() == 3 * 65'536);
+}
+
+TEST_CASE("A secret's file may be a link but nothing that is waited for") {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("baton-secrets-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "real") << "hunter2\n";
+  std::filesystem::create_symlink("real", folder / "link");
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const Secrets secrets(
+      {{"LINK", {.env = "", .file = folder / "link"}}, {"PIPE", {.env = "", .file = folder / "pipe"}}});
+  CHECK(secrets.value("LINK").value() == "hunter2");
+  CHECK(secrets.value("PIPE").error().code == ErrorCode::invalid_argument);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("Without secrets a masker holds nothing back") {

@@ -40,7 +40,8 @@ class Masker {
   [[nodiscard]] bool idle() const { return values_.empty(); }
 
  private:
-  std::string drain(std::size_t keep);
+  [[nodiscard]] std::vector<std::size_t> beginnings() const;
+  std::string drain(const std::vector<std::size_t>& beginnings);
   std::vector<std::string> values_;
   std::size_t longest_ = 0;
   std::string held_;
