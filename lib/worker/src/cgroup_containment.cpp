@@ -254,7 +254,7 @@ Enclosure CgroupContainment::enclose(std::uint32_t slot, std::int64_t memory_byt
 
 void CgroupContainment::add(AttemptId attempt, const Record& started, bool adopted) {
   session_->add(attempt, started, adopted);
-  const std::uint32_t slot = started.start.segment;
+  const std::uint32_t slot = slot_of(started);
   mains_[attempt] = {slot, adopted ? 0 : static_cast<pid_t>(started.pid)};
   if (!adopted) return;
   Group& group = groups_[slot];

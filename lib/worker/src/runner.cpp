@@ -154,8 +154,8 @@ void Runner::forget(const wire::Forget& forget) {
 void Runner::read_log(const wire::ReadLog& request) {
   wire::ReadLog bounded = request;
   if (request.extent.to == wire::LogExtent::kOpen) {
-    // The asker may not know yet that the attempt has ended. What follows in the segment is another's; slots keep the
-    // extents of two attempts apart, so that a place belongs to one.
+    // The asker may not know yet that the attempt has ended. Segments used to be shared, each by one attempt after the
+    // other, so that what follows may be another's.
     for (const auto& [attempt, state] : attempts_) {
       const auto* ended = std::get_if<Ended>(&state);
       if (ended == nullptr || ended->outcome.log.segment != request.extent.segment) continue;

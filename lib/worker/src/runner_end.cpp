@@ -194,7 +194,6 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   const wire::Outcome recorded = outcome_of(run.started, exited, killed);
   wire::Outcome outcome = recorded;
   if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
-  run.slot->end = outcome.log.to;
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);

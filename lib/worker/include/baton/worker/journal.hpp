@@ -37,8 +37,8 @@ class Ledger {
   void decide_if_replaced(AttemptId attempt);
 
   std::map<AttemptId, Entry> entries_;
-  std::unordered_map<std::uint32_t, AttemptId> by_pid_;      // the last to start with this pid
-  std::unordered_map<std::uint32_t, AttemptId> by_segment_;  // the last to start in this slot
+  std::unordered_map<std::uint32_t, AttemptId> by_pid_;   // the last to start with this pid
+  std::unordered_map<std::uint32_t, AttemptId> by_slot_;  // the last to start in this slot
   std::uint64_t starts_ = 0;
   std::string boot_id_;
 };
