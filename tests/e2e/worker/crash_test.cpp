@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -105,6 +107,35 @@ TEST_CASE("several tasks outlive several sessions, each runs once") {
     CHECK(link.exited(attempt).detail == static_cast<int>(attempt));
     CHECK(read_file(host.root() + "/count" + std::to_string(attempt)) == "started\n");
   }
+}
+
+TEST_CASE("an end that cannot be recorded yet is not lost, and hides no other") {
+  Host host;
+  Started started;
+  {
+    Link link(host);
+    link.greet(1);
+    link.send(gated(host, 1, 7));
+    started = link.started(1);
+    kill_session(host, link);
+  }
+  const int lock = ::open((host.folder() + "/journal.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);  // as a session has it while it compacts
+  {
+    Link link(host);
+    CHECK(phase_of(link.greet(1), 1) == AttemptPhase::running);
+    open_gate(host, 1);
+    wait_for_process_end(static_cast<pid_t>(started.pid));
+    kill_session(host, link);
+    CHECK(link.exit_code() == 0);  // the supervisor has seen both ends
+  }
+  Link link(host);
+  CHECK(phase_of(link.greet(1), 1) == AttemptPhase::running);
+  REQUIRE(::flock(lock, LOCK_UN) == 0);
+  ::close(lock);
+  const Outcome outcome = link.exited(1);
+  CHECK(outcome.cause == ExitCause::exited);
+  CHECK(outcome.detail == 7);
 }
 
 TEST_CASE("a closed link ends the session and not its tasks") {
