@@ -47,9 +47,9 @@ class SimHost final : public worker::Host {
     machine_.may_crash();
     machine_.processes_.erase(pid);
   }
-  [[nodiscard]] std::optional<worker::ProcessStat> read_process(pid_t pid) const override {
+  [[nodiscard]] Result<worker::ProcessStat> read_process(pid_t pid) const override {
     const auto found = machine_.processes_.find(pid);
-    if (found == machine_.processes_.end()) return std::nullopt;
+    if (found == machine_.processes_.end()) return fail(ErrorCode::not_found, "no process {}", pid);
     worker::ProcessStat stat;
     stat.pid = pid;
     stat.state = found->second.zombie ? 'Z' : 'S';

@@ -155,11 +155,13 @@ void Runner::check(AttemptId attempt) {
 }
 
 // An adopted process is reaped by its supervisor, which records before it reaps. So if it is gone and there is no
-// record there will be none: its supervisor is gone too.
+// record there will be none: its supervisor is gone too. Not to be able to look says nothing, and is tried again.
 void Runner::check_adopted(AttemptId attempt, Running& run) {
   const auto pid = static_cast<pid_t>(run.started.pid);
   const auto process = host_.read_process(pid);
-  if (process && same_process(run.started, process->start_ns)) return;
+  const bool may_live =
+      process ? same_process(run.started, process->start_ns) : process.error().code != ErrorCode::not_found;
+  if (may_live) return;
   journal_changed();
   Running* still = running(attempt);
   if (still == nullptr || still->exited || failure_) return;
@@ -263,7 +265,8 @@ void Runner::check_logs() {
 void Runner::check_unkillable() {
   wire::Forget gone;
   for (auto at = unkillable_.begin(); at != unkillable_.end();) {
-    if (containment_->signal_all(at->first, SIGKILL) > 0) {
+    containment_->signal_all(at->first, SIGKILL);
+    if (containment_->may_be_left(at->first)) {
       ++at;
       continue;
     }

@@ -53,7 +53,7 @@ class SystemHost final : public Host {
     wait_for_child(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG, nullptr);
   }
 
-  [[nodiscard]] std::optional<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
+  [[nodiscard]] Result<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
 
   std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder); }
 };

@@ -5,6 +5,7 @@
 #include <baton/worker/runner.hpp>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "catch.hpp"
 #include "cgroup.hpp"
+#include "no_descriptors.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -62,10 +64,14 @@ class TestHost final : public Host {
   SpawnResult spawn(const SpawnPlan& plan) override { return system_host().spawn(plan); }
   std::optional<ExitedChild> peek_exited() override { return system_host().peek_exited(); }
   void reap(pid_t pid) override { system_host().reap(pid); }
-  std::optional<ProcessStat> read_process(pid_t pid) const override { return system_host().read_process(pid); }
+  Result<ProcessStat> read_process(pid_t pid) const override {
+    if (blind) return fail_errno(EMFILE, "/proc");
+    return system_host().read_process(pid);
+  }
   std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_); }
 
   std::uint64_t now = worker::boot_ns();
+  bool blind = false;
 
  private:
   bool& alive_;
@@ -203,6 +209,78 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
   REQUIRE(daemon.find<wire::Started>(3) != nullptr);
   turn_until(host, session, [&] { return daemon.find<wire::Exited>(3) != nullptr; });
   CHECK(daemon.find<wire::Exited>(3)->outcome.cause == wire::ExitCause::exited);
+}
+
+TEST_CASE("an adopted process that cannot be looked at is not lost") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  pid_t pid = 0;
+  {
+    Daemon daemon;
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(session.recover());
+    session.welcome({});
+    wire::Launch launch = launch_of(1);
+    launch.argv = {"/bin/sleep", "1000"};
+    session.launch(launch);
+    session.start_queued();
+    REQUIRE(daemon.find<wire::Started>(1) != nullptr);
+    pid = static_cast<pid_t>(daemon.find<wire::Started>(1)->pid);
+  }
+  host.blind = true;
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  for (int looks = 0; looks < 4; ++looks) {
+    host.blind = looks < 3;
+    host.now = session.next_deadline().value_or(0);
+    session.tick();
+    CHECK(daemon.find<wire::Exited>(1) == nullptr);
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  turn_until(host, session, [&] { return daemon.find<wire::Exited>(1) != nullptr; });
+  CHECK(daemon.find<wire::Exited>(1)->outcome.cause == wire::ExitCause::worker_lost);
+}
+
+TEST_CASE("an attempt is not over because it cannot be looked at") {
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+  auto containment = make_session_containment("/nowhere/slots");
+  Record started(RecordKind::started);
+  started.start.boot_from_ns = boot_ns();
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t main = ::fork();
+  if (main == 0) {
+    ::setsid();
+    const pid_t left = ::fork();
+    if (left == 0) ::pause();
+    [[maybe_unused]] const ssize_t told = ::write(ends[1], &left, sizeof left);
+    ::_exit(0);
+  }
+  pid_t left = 0;
+  REQUIRE(::read(ends[0], &left, sizeof left) == sizeof left);
+  started.pid = static_cast<std::uint32_t>(main);
+  started.start.boot_to_ns = boot_ns();
+  containment->add(AttemptId(1), started, false);
+  siginfo_t info;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(main), &info, WEXITED | WNOWAIT) == 0);
+  {
+    const NoDescriptors none;
+    CHECK(containment->may_be_left(AttemptId(1)));
+    CHECK(containment->may_be_left(AttemptId(1)));
+  }
+  CHECK(containment->may_be_left(AttemptId(1)));
+  ::kill(left, SIGKILL);
+  REQUIRE(::waitpid(left, nullptr, 0) == left);
+  containment->orphan_reaped(left);
+  CHECK_FALSE(containment->may_be_left(AttemptId(1)));
+  ::waitpid(main, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_CASE("a stranger that got an attempt's pid is not signalled") {

@@ -45,10 +45,11 @@ class Containment {
   // A child of this process that is no main process was reaped.
   virtual void orphan_reaped(pid_t pid) = 0;
 
-  // The main process ended, best before it is reaped: false if nothing is left of the attempt. Cheap when no task left
-  // orphans.
+  // The main process ended, best before it is reaped: false if nothing is left of the attempt for certain. Cheap when
+  // no task left orphans.
   virtual bool may_be_left(AttemptId attempt) = 0;
-  // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living.
+  // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living,
+  // which says nothing of those that could not be seen.
   virtual std::size_t signal_all(AttemptId attempt, int signal) = 0;
   // The kernel has ended one of its processes for want of memory. False where it does not say so.
   [[nodiscard]] virtual bool out_of_memory(AttemptId attempt) const = 0;
