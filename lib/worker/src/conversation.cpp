@@ -7,7 +7,12 @@ namespace baton::worker {
 Conversation::Conversation(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id)
     : folder_(folder),
       runner_(host, folder, std::move(journal), null_fd, std::move(boot_id),
-              [this](const wire::ToDaemon& message) { wire::append_frame(outgoing_, message); }) {}
+              [this](const wire::ToDaemon& message) { say(message); }) {}
+
+// Only a Welcome can be too large, by an inventory of some hundred thousand attempts.
+void Conversation::say(const wire::ToDaemon& message) {
+  if (!wire::append_frame(outgoing_, message)) give_up("the attempts known here do not fit into one message");
+}
 
 void Conversation::feed(std::string_view bytes) {
   reader_.feed(bytes);
@@ -45,9 +50,7 @@ void Conversation::dispatch(wire::ToWorker message) {
   if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
 }
 
-void Conversation::refuse(std::string reason) {
-  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
-}
+void Conversation::refuse(std::string reason) { say(wire::ToDaemon(wire::Refused{std::move(reason)})); }
 
 void Conversation::give_up(std::string problem) {
   refuse(problem);

@@ -33,7 +33,7 @@ using Code = boost::system::error_code;
 void say_why(const std::string& problem) {
   fmt::print(stderr, "baton-worker: {}\n", problem);
   std::string frame;
-  wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}));
+  if (!wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}))) return;
   [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, frame.data(), frame.size());
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a success with outputs that no task can write is a failure") {
   wire::Outcome end = outcome(wire::ExitCause::exited);
   end.outputs = {{name, value}};
   std::string bytes;
-  wire::append_frame(bytes, wire::ToDaemon(wire::Exited{.attempt = AttemptId(1), .outcome = end}));
+  REQUIRE(wire::append_frame(bytes, wire::ToDaemon(wire::Exited{.attempt = AttemptId(1), .outcome = end})));
   for (std::size_t at = 0; at < bytes.size(); at += kPiece) {  // more than a socket holds would wait for its reader
     fixture.worker.session().say_bytes(bytes.substr(at, kPiece));
     fixture.io.poll();

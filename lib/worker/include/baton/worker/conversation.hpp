@@ -39,6 +39,7 @@ class Conversation {
  private:
   void on(const wire::Hello& hello);
   void dispatch(wire::ToWorker message);
+  void say(const wire::ToDaemon& message);
   void refuse(std::string reason);
   void give_up(std::string problem);
 
