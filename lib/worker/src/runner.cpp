@@ -144,10 +144,14 @@ void Runner::forget(const wire::Forget& forget) {
   }
   if (!flush()) return;
   for (const AttemptId attempt : dropped) remove_details(folder_.fd.get(), attempt);
-  if (journal_.wants_compaction()) {
-    if (auto compacted = journal_.compact(); !compacted) {
-      host_.log("the journal was not compacted: " + compacted.error().message);
-    }
+  compact_if_long();
+}
+
+// Not to succeed harms nothing as long as there is room for records.
+void Runner::compact_if_long() {
+  if (!journal_.wants_compaction()) return;
+  if (auto compacted = journal_.compact(); !compacted) {
+    host_.log("the journal was not compacted: " + compacted.error().message);
   }
 }
 

@@ -70,7 +70,7 @@ Result<void> Runner::recover() {
     record(boot);
   }
   if (failure_) return std::unexpected(*failure_);
-  if (journal_.wants_compaction()) return journal_.compact();
+  compact_if_long();
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -209,6 +210,30 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
   REQUIRE(daemon.find<wire::Started>(3) != nullptr);
   turn_until(host, session, [&] { return daemon.find<wire::Exited>(3) != nullptr; });
   CHECK(daemon.find<wire::Exited>(3)->outcome.cause == wire::ExitCause::exited);
+}
+
+TEST_CASE("a journal that cannot be compacted does not keep a session from its work") {
+  TempFolder temp;
+  constexpr std::uint64_t kLong = 4 * sizeof(Record);
+  {
+    auto journal = Journal::open(temp.folder().fd.get());
+    REQUIRE(journal);
+    for (std::uint64_t attempt = 1; attempt <= 8; ++attempt) {
+      Record finished(RecordKind::finished);
+      finished.attempt = attempt;
+      REQUIRE(journal->append(finished));
+    }
+  }
+  REQUIRE(::mkdir(temp.path("journal.lock").c_str(), 0700) == 0);
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get(), kLong)), null_fd.get(), "boot",
+                 [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
+  CHECK(session.recover());
+  session.welcome({});
+  CHECK(std::get<wire::Welcome>(daemon.told.front()).inventory.size() == 8);
 }
 
 TEST_CASE("an adopted process that cannot be looked at is not lost") {
