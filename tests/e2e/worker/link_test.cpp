@@ -73,6 +73,21 @@ TEST_CASE("a stale daemon and a stranger are refused") {
   Link(host).greet(5);
 }
 
+TEST_CASE("attach does not wait behind a hung supervisor for a daemon that has gone") {
+  Host host;
+  Link(host).greet();
+  const pid_t supervisor = *host.supervisor();
+  REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+  {
+    Link late(host);
+    late.close_input();
+    CHECK(late.exit_code() == 1);
+    CHECK(late.errors().find("the daemon went away") != std::string::npos);
+  }
+  REQUIRE(::kill(supervisor, SIGCONT) == 0);
+  Link(host).greet();
+}
+
 TEST_CASE("a new link replaces the old one") {
   Host host;
   Link first(host);
