@@ -89,7 +89,7 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
   std::optional<Error> error;
   for (wire::ToDaemon& message : messages) {
     if (auto* refused = std::get_if<wire::Refused>(&message)) {
-      error = Error{ErrorCode::denied, fmt::format("refused: {}", refused->reason)};
+      error = Error{ErrorCode::denied, fmt::format("refused: {}", bounded_text(std::move(refused->reason)))};
       break;
     }
     const bool is_welcome = std::holds_alternative<wire::Welcome>(message);
@@ -118,6 +118,7 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
 }
 
 void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events) {
+  bound_words(welcome);
   greeted_ = true;
   ++unsettled_ups_;
   handshake_timer_->cancel();
@@ -147,7 +148,9 @@ void Link::on_log_data(wire::LogData data) {
   if (read == reads_.end()) return;  // nobody asked: the worker is not trusted
   const auto done = std::move(read->second);
   reads_.erase(read);
-  if (!data.error.empty()) return done(fail(ErrorCode::io, "worker {}: {}", link_.name, data.error));
+  if (!data.error.empty()) {
+    return done(fail(ErrorCode::io, "worker {}: {}", link_.name, bounded_text(std::move(data.error))));
+  }
   done(LogChunk{.offset = data.offset, .bytes = std::move(data.bytes), .end = data.end});
 }
 
