@@ -22,6 +22,7 @@
 #include <cstdlib>
 
 #include "process_setup.hpp"
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -31,7 +32,7 @@ using Code = boost::system::error_code;
 
 // In the supervisor's log, and to the daemon, which shows it to its users.
 void say_why(const std::string& problem) {
-  fmt::print(stderr, "baton-worker: {}\n", problem);
+  say(problem);
   std::string frame;
   if (!wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}))) return;
   [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, frame.data(), frame.size());
@@ -153,7 +154,7 @@ void Session::end_turn() {
   talk_.end_turn();
   flush();
   if (const auto code = talk_.end()) {
-    if (!talk_.problem().empty()) fmt::print(stderr, "baton-worker: {}\n", talk_.problem());
+    if (!talk_.problem().empty()) say(talk_.problem());
     return leave(*code);
   }
   arm_timer();

@@ -26,6 +26,7 @@
 
 #include "handover.hpp"
 #include "process_setup.hpp"
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -84,7 +85,7 @@ bool Supervisor::prepare() {
   }
   auto listener = listen_here();
   if (!listener) {
-    fmt::print(stderr, "baton-worker: {}\n", listener.error().message);
+    say(listener.error().message);
     return false;
   }
   listener_ = std::move(*listener);
@@ -262,7 +263,7 @@ int supervise(const SupervisorOptions& options, int ready_fd) {
   reset_signals();
   auto folder = open_folder(options.folder);
   if (!folder) {
-    fmt::print(stderr, "baton-worker: {}\n", folder.error().message);
+    say(folder.error().message);
     return 1;
   }
   return Supervisor(options, std::move(*folder)).run(ready_fd);

@@ -2,13 +2,12 @@
 #include <baton/worker/host.hpp>
 #include <baton/worker/outcome.hpp>
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -60,7 +59,7 @@ class SystemHost final : public Host {
 
 }  // namespace
 
-void Host::log(const std::string& problem) { fmt::print(stderr, "baton-worker: {}\n", problem); }
+void Host::log(const std::string& problem) { say(problem); }
 
 Host& system_host() {
   static SystemHost host;

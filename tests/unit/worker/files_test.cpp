@@ -1,11 +1,14 @@
 #include <baton/base/limits.hpp>
+#include <baton/worker/host.hpp>
 #include <baton/worker/log_reader.hpp>
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/slots.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "small_disk.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -200,6 +203,25 @@ TEST_CASE("the sweeper gives up what it cannot remove, and does the rest") {
   std::set<std::string> left;
   for (const auto& entry : fs::directory_iterator(temp.path("trash"))) left.insert(entry.path().filename());
   CHECK(left == std::set<std::string>{"1", "2"});
+}
+
+TEST_CASE("the supervisor's log keeps its end and does not grow without end; another file is left alone") {
+  const TempFolder temp;
+  const std::string name = GENERATE("supervisor.log", "mine");
+  const std::string problem = testing::in_child([&]() -> std::string {
+    const int log = ::open(temp.path(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log < 0 || ::dup2(log, 2) < 0 || ::chdir(temp.folder().path.c_str()) != 0) return "no log";
+    const std::string line(1'000, 'x');
+    for (int i = 0; i < 3'000; ++i) system_host().log(line);
+    system_host().log("the last");
+    return "";
+  });
+  CHECK(problem == "");
+  const std::string text = slurp(temp.path(name));
+  CHECK(text.starts_with("baton-worker: xxx"));
+  CHECK(text.ends_with("\nbaton-worker: the last\n"));
+  CHECK((text.size() <= static_cast<std::size_t>(limits::kSupervisorLogBytes) + 2'000) == (name == "supervisor.log"));
+  CHECK(text.size() > static_cast<std::size_t>(limits::kSupervisorLogBytes / 4));
 }
 
 TEST_CASE("log extents are read within their bounds") {
