@@ -13,7 +13,7 @@ class SimContainment final : public worker::Containment {
   worker::Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const worker::Record&, bool) override {}
   void settle() override {}
-  void remove(AttemptId) override {}
+  bool remove(AttemptId) override { return true; }
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return machine_.living(attempt) > 0; }

@@ -44,12 +44,13 @@ class SessionContainment final : public Containment {
     mains_[attempt] = {started, adopted, 0, false};
     by_pid_[static_cast<pid_t>(started.pid)] = attempt;
   }
-  void remove(AttemptId attempt) override {
+  bool remove(AttemptId attempt) override {
     const auto main = mains_.find(attempt);
-    if (main == mains_.end()) return;
+    if (main == mains_.end()) return true;
     forget_pid(main->second, attempt);
     mains_.erase(main);
     std::erase_if(orphans_, [&](const auto& orphan) { return orphan.second.attempt == attempt; });
+    return true;
   }
   void main_reaped(AttemptId attempt) override {
     const auto main = mains_.find(attempt);

@@ -206,11 +206,12 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   }
   set_due(attempt, run, 0);
   draining_.erase(attempt);
+  bool reusable = !unkillable;
   if (unkillable) {
     unkillable_.emplace(attempt, Unkillable{run.grant, false});
     unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
   } else {
-    containment_->remove(attempt);
+    reusable = containment_->remove(attempt);
     allocator_.give_back(run.grant);
   }
   // What `exited` says alone is enough where the slot's files are not needed to understand it.
@@ -219,7 +220,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   Slot* slot = run.slot;
   conclude(attempt, std::move(outcome), has_record);
   // Only now: a session that comes back before the record must find the attempt's files.
-  if (!failure_) slots_.release(slot, !unkillable);
+  if (!failure_) slots_.release(slot, reusable);
 }
 
 void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {

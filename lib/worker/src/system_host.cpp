@@ -54,7 +54,7 @@ class SystemHost final : public Host {
 
   [[nodiscard]] Result<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
 
-  std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder); }
+  std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder, *this); }
 };
 
 }  // namespace

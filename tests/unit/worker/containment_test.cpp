@@ -1,4 +1,4 @@
-// What does not die keeps its resources; signals never reach strangers; where control groups are.
+// What does not die keeps its resources; signals never reach strangers; not to see something does not mean it is gone.
 #include <baton/worker/clock.hpp>
 #include <baton/worker/containment.hpp>
 #include <baton/worker/host.hpp>
@@ -12,10 +12,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
+#include <filesystem>
+#include <set>
 
 #include "catch.hpp"
-#include "cgroup.hpp"
 #include "no_descriptors.hpp"
 #include "temp_folder.hpp"
 
@@ -25,12 +25,12 @@ namespace {
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  explicit Immortal(bool& alive) : alive_(alive) {}
+  Immortal(bool& alive, const bool& removable) : alive_(alive), removable_(removable) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const Record&, bool) override {}
   void settle() override {}
-  void remove(AttemptId) override {}
+  bool remove(AttemptId) override { return removable_; }
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
@@ -40,6 +40,7 @@ class Immortal final : public Containment {
 
  private:
   bool& alive_;
+  const bool& removable_;
 };
 
 struct Daemon {
@@ -69,10 +70,11 @@ class TestHost final : public Host {
     if (blind) return fail_errno(EMFILE, "/proc");
     return system_host().read_process(pid);
   }
-  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_); }
+  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_, removable); }
 
   std::uint64_t now = worker::boot_ns();
   bool blind = false;
+  bool removable = true;
 
  private:
   bool& alive_;
@@ -212,6 +214,41 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
   CHECK(daemon.find<wire::Exited>(3)->outcome.cause == wire::ExitCause::exited);
 }
 
+TEST_CASE("a slot whose enclosure cannot be removed is not used again") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  const auto slots = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(temp.path("slots"))) {
+      names.insert(entry.path().filename());
+    }
+    return names;
+  };
+  const auto run = [&](std::uint64_t attempt) {
+    session.launch(launch_of(attempt));
+    session.start_queued();
+    turn_until(host, session, [&] { return daemon.find<wire::Exited>(attempt) != nullptr; });
+  };
+  run(1);
+  CHECK(slots().size() == 1);
+  const std::set<std::string> before = slots();
+  run(2);
+  CHECK(slots() == before);
+  host.removable = false;
+  run(3);
+  host.removable = true;
+  CHECK(slots().empty());
+  run(4);
+  CHECK(slots().size() == 1);
+  CHECK(slots() != before);
+}
+
 TEST_CASE("a journal that cannot be compacted does not keep a session from its work") {
   TempFolder temp;
   constexpr std::uint64_t kLong = 4 * sizeof(Record);
@@ -328,54 +365,6 @@ TEST_CASE("a stranger that got an attempt's pid is not signalled") {
   CHECK(info.si_pid == 0);
   ::kill(stranger, SIGKILL);
   ::waitpid(stranger, nullptr, 0);
-}
-
-TEST_CASE("control groups are found in every layout") {
-  const auto unified = find_cgroups("0::/system.slice/batond.service\n",
-                                    "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n");
-  REQUIRE(unified.unified);
-  CHECK(unified.unified->folder == "/sys/fs/cgroup/system.slice/batond.service");
-  CHECK_FALSE(unified.memory);
-  const std::string mounts =
-      "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-      "32 23 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-      "33 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-  const auto hybrid = find_cgroups("4:memory:/a/b\n0::/\n", mounts);
-  REQUIRE((hybrid.unified && hybrid.memory));
-  CHECK(hybrid.unified->folder == "/sys/fs/cgroup/unified");
-  CHECK(hybrid.memory->folder == "/sys/fs/cgroup/memory/a/b");
-  CHECK(below(*hybrid.unified, "x").path == "/x");
-  const auto container = find_cgroups("0::/docker/1/x\n", "30 23 0:26 /docker/1 /cg rw - cgroup2 cgroup2 rw\n");
-  REQUIRE(container.unified);
-  CHECK(container.unified->folder == "/cg/x");
-  CHECK_FALSE(find_cgroups("0::/../other\n", mounts).unified);
-  CHECK_FALSE(find_cgroups("", "").unified);
-}
-
-TEST_CASE("a group's processes are killed also where the kernel has no cgroup.kill, and no others are signalled") {
-  std::ifstream self("/proc/self/cgroup"), mounts("/proc/self/mountinfo");
-  const std::string cgroups((std::istreambuf_iterator<char>(self)), {});
-  const auto places = find_cgroups(cgroups, std::string((std::istreambuf_iterator<char>(mounts)), {}));
-  Cgroup group;
-  if (!places.unified || !group.open(below(*places.unified, "baton-test-" + std::to_string(::getpid())), true)) {
-    WARN("skipped: no control group can be made here");
-    return;
-  }
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  CHECK_FALSE(group.signal(child, SIGKILL));  // not in the group
-  REQUIRE(group.write("cgroup.procs", std::to_string(child)));
-  CHECK(group.populated() == true);
-  CHECK(group.processes() == std::vector<pid_t>{child});
-  group.kill(true);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WTERMSIG(status) == SIGKILL);
-  CHECK(group.populated() == false);
-  CHECK(group.remove());
 }
 
 }  // namespace baton::worker

@@ -40,7 +40,7 @@ class Slots {
   // The slot of an attempt that an earlier session started. A damaged journal may name one slot for several attempts
   // that have not ended: each gets a Slot of its own, and the last one released is the one that may be used again.
   Result<Slot*> adopt(std::uint32_t number, std::uint32_t segment);
-  // `reusable`: nothing can write to it any more.
+  // `reusable`: nothing can write to it any more, and nothing of its number is left elsewhere.
   void release(Slot* slot, bool reusable);
 
   // The segment's size now.
