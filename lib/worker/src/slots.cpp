@@ -36,13 +36,25 @@ Result<std::vector<std::uint32_t>> list_numbers(int folder, const char* name, st
 
 constexpr int kAppend = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
 
-// A time of modification that no change leaves in place: how an untouched folder is recognised with one call.
+// A time of modification that no change leaves in place: how an untouched folder is recognised with one call. A task
+// can set it too, and then the time of the change shows that.
 constexpr timespec kUntouched[2] = {{0, 0}, {0, 0}};
 
-bool untouched(int folder, const std::string& name) {
+bool untouched(int folder, const std::string& name, const timespec& marked_at) {
   struct stat info{};
   return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode) &&
-         (info.st_mode & 07777) == 0700 && info.st_mtim.tv_sec == 0 && info.st_mtim.tv_nsec == 0;
+         (info.st_mode & 07777) == 0700 && info.st_mtim.tv_sec == 0 && info.st_mtim.tv_nsec == 0 &&
+         info.st_ctim.tv_sec == marked_at.tv_sec && info.st_ctim.tv_nsec == marked_at.tv_nsec;
+}
+
+bool mark_untouched(int folder, const std::string& name, timespec& marked_at) {
+  struct stat info{};
+  if (::utimensat(folder, name.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    return false;
+  }
+  marked_at = info.st_ctim;
+  return true;
 }
 
 // Whether the folder is ours, a folder, and has no entry but `name`.
@@ -167,7 +179,7 @@ Slot* Slots::make(std::uint32_t number) {
   return slots_.emplace(number, std::move(slot))->second.get();
 }
 
-Result<void> Slots::furnish(const Slot& slot) {
+Result<void> Slots::furnish(Slot& slot) {
   const int folder = folder_.fd.get();
   const std::string tmp = slot.folder + "/tmp";
   for (const std::string& name : {slot.folder, tmp}) {
@@ -176,26 +188,24 @@ Result<void> Slots::furnish(const Slot& slot) {
       return fail_errno(errno, name);
     }
   }
-  for (const std::string& name : {tmp, slot.folder}) {
-    if (::utimensat(folder, name.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(errno, name);
-  }
+  if (!mark_untouched(folder, tmp, slot.tmp_marked_at)) return fail_errno(errno, tmp);
+  if (!mark_untouched(folder, slot.folder, slot.folder_marked_at)) return fail_errno(errno, slot.folder);
   return {};
 }
 
 // Makes the scratch folder empty again if that takes but a few calls: false means that it must be replaced.
-bool Slots::tidy(const Slot& slot) {
+bool Slots::tidy(Slot& slot) {
   const int folder = folder_.fd.get();
   const std::string tmp = slot.folder + "/tmp";
-  const bool tmp_untouched = untouched(folder, tmp);
-  if (!untouched(folder, slot.folder)) {
+  const bool tmp_untouched = untouched(folder, tmp, slot.tmp_marked_at);
+  if (!untouched(folder, slot.folder, slot.folder_marked_at)) {
     for (const char* own : {"/script", "/launch", "/output"}) ::unlinkat(folder, (slot.folder + own).c_str(), 0);
-    if (!holds_only(folder, slot.folder, "tmp") ||
-        ::utimensat(folder, slot.folder.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (!holds_only(folder, slot.folder, "tmp") || !mark_untouched(folder, slot.folder, slot.folder_marked_at)) {
       return false;
     }
   }
   if (tmp_untouched) return true;
-  return holds_only(folder, tmp, "") && ::utimensat(folder, tmp.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) == 0;
+  return holds_only(folder, tmp, "") && mark_untouched(folder, tmp, slot.tmp_marked_at);
 }
 
 void Slots::drop(const Slot* slot) {

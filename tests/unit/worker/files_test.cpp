@@ -74,6 +74,23 @@ TEST_CASE("slots are used again, and never by two at once") {
   CHECK((*slots.acquire())->number > two->number);
 }
 
+TEST_CASE("a scratch folder that only looks untouched is emptied") {
+  TempFolder temp;
+  Slots slots(temp.folder());
+  REQUIRE(slots.open({}, {}));
+  Slot* slot = *slots.acquire();
+  struct stat before{}, after{};
+  REQUIRE(::stat(slot->tmp_path.c_str(), &before) == 0);
+  const timespec zero[2] = {{0, 0}, {0, 0}};
+  do {  // until the clock of the file system has gone on
+    spill(slot->tmp_path + "/left", "x");
+    REQUIRE(::utimensat(AT_FDCWD, slot->tmp_path.c_str(), zero, 0) == 0);
+    REQUIRE(::stat(slot->tmp_path.c_str(), &after) == 0);
+  } while (after.st_ctim.tv_sec == before.st_ctim.tv_sec && after.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+  slots.release(slot, true);
+  CHECK(fs::is_empty((*slots.acquire())->tmp_path));
+}
+
 TEST_CASE("a segment that an attempt has written to is nobody else's, and a number is one attempt's") {
   TempFolder temp;
   Slots slots(temp.folder());

@@ -2,7 +2,8 @@
 //
 // A slot is used by one attempt after the other. A segment that an attempt has written to is that attempt's for good:
 // a task reaches its segment through /proc/self/fd and may cut it, as any file of its own. One that is empty goes on to
-// the slot's next attempt under a number of its own. Numbers are given once in a worker folder, to slots and segments.
+// the slot's next attempt under a number of its own. A number is given once in a worker folder: to a slot and its first
+// segment, or to a segment.
 #pragma once
 #include <baton/base/descriptor.hpp>
 #include <baton/base/result.hpp>
@@ -10,6 +11,7 @@
 #include <baton/worker/sweeper.hpp>
 
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <set>
@@ -20,12 +22,13 @@ namespace baton::worker {
 
 struct Slot {
   std::uint32_t number = 0;
-  std::uint32_t segment = 0;
-  Descriptor log;           // the segment, opened to append; none while the slot is free and needs a fresh one
-  std::string folder;       // slots/NNNNNNNN, below the worker folder
-  std::string tmp_path;     // absolute: BATON_TMPDIR
-  std::string output_path;  // absolute: BATON_OUTPUT; need not exist
-  std::string script_path;  // absolute
+  std::uint32_t segment = 0;  // 0: none yet
+  Descriptor log;             // the segment, opened to append; none while the slot is free and needs a fresh one
+  std::string folder;         // slots/NNNNNNNN, below the worker folder
+  std::string tmp_path;       // absolute: BATON_TMPDIR
+  std::string output_path;    // absolute: BATON_OUTPUT; need not exist
+  std::string script_path;    // absolute
+  timespec folder_marked_at{}, tmp_marked_at{};  // when the two folders were found or made empty
 };
 
 class Slots {
@@ -53,8 +56,8 @@ class Slots {
   Slot* make(std::uint32_t number);
   Result<void> give_segment(Slot& slot);
   bool rename_segment(std::uint32_t from, std::uint32_t to);
-  Result<void> furnish(const Slot& slot);
-  bool tidy(const Slot& slot);
+  Result<void> furnish(Slot& slot);
+  bool tidy(Slot& slot);
   void drop(const Slot* slot);
 
   const Folder& folder_;
