@@ -16,7 +16,7 @@ void Conversation::say(const wire::ToDaemon& message) {
 
 void Conversation::feed(std::string_view bytes) {
   reader_.feed(bytes);
-  while (!end_) {
+  while (!end_ && takes_input()) {
     auto message = reader_.next();
     if (!message) return give_up(message.error().message);
     if (!*message) return;
@@ -66,9 +66,10 @@ void Conversation::end_turn() {
 
 void Conversation::sent(std::size_t bytes) {
   sent_ += bytes;
-  if (sent_ < outgoing_.size()) return;
-  outgoing_.clear();
+  if (sent_ < outgoing_.size() && sent_ < kBacklogBytes) return;
+  outgoing_.erase(0, sent_);
   sent_ = 0;
+  if (outgoing_.empty() && outgoing_.capacity() > kBacklogBytes) outgoing_.shrink_to_fit();
 }
 
 std::optional<int> Conversation::end() const { return end_; }

@@ -201,13 +201,13 @@ TEST_CASE("an adopted attempt is killed with all it has") {
 
 TEST_CASE("a session that loses its supervisor takes its place") {
   Host host;
-  Started started;
+  pid_t session = 0;
   {
     Link link(host);
     link.greet(1);
     link.send(gated(host, 1, 5));
-    started = link.started(1);
-    const pid_t session = *host.session();
+    link.started(1);
+    session = *host.session();
     REQUIRE(::kill(*host.supervisor(), SIGKILL) == 0);
     link.wait_for_end();
     CHECK(link.exit_code() != 0);
@@ -217,6 +217,9 @@ TEST_CASE("a session that loses its supervisor takes its place") {
   Link link(host);
   const Welcome welcome = link.greet(1);
   CHECK(phase_of(welcome, 1) == AttemptPhase::running);
+  // What the kernel ends first are sessions and tasks, not what it has become.
+  const std::string score = read_file("/proc/" + std::to_string(session) + "/oom_score_adj");
+  CHECK(score == read_file("/proc/self/oom_score_adj"));
   open_gate(host, 1);
   CHECK(link.exited(1).detail == 5);
 }
