@@ -33,8 +33,8 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
         });
   }
 
-  void send(const wire::ToWorker& message) override {
-    if (closed_) return;
+  bool send(const wire::ToWorker& message) override {
+    if (closed_) return true;
     if (const auto* launch = std::get_if<wire::Launch>(&message)) {
       site_.world.say("daemon {} launches attempt {}", incarnation_, launch->attempt.value());
       site_.model.launch_sent(launch->attempt, incarnation_);
@@ -47,12 +47,13 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
     }
     if (site_.crash_in_release > 0 && --site_.crash_in_release == 0) throw DaemonCrash{};
     std::string bytes;
-    wire::append_frame(bytes, message);
+    if (!wire::append_frame(bytes, message)) return false;
     const bool twice = site_.duplicates > 0 && !std::holds_alternative<wire::Hello>(message);
     channel_->to_worker->send(bytes);
-    if (!twice) return;
+    if (!twice) return true;
     --site_.duplicates;
     channel_->to_worker->send(bytes);
+    return true;
   }
   void pause(bool) override {}
   void close() override {

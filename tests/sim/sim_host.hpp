@@ -13,7 +13,7 @@ class SimContainment final : public worker::Containment {
   worker::Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const worker::Record&, bool) override {}
   void settle() override {}
-  void remove(AttemptId) override {}
+  bool remove(AttemptId) override { return true; }
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return machine_.living(attempt) > 0; }
@@ -47,9 +47,9 @@ class SimHost final : public worker::Host {
     machine_.may_crash();
     machine_.processes_.erase(pid);
   }
-  [[nodiscard]] std::optional<worker::ProcessStat> read_process(pid_t pid) const override {
+  [[nodiscard]] Result<worker::ProcessStat> read_process(pid_t pid) const override {
     const auto found = machine_.processes_.find(pid);
-    if (found == machine_.processes_.end()) return std::nullopt;
+    if (found == machine_.processes_.end()) return fail(ErrorCode::not_found, "no process {}", pid);
     worker::ProcessStat stat;
     stat.pid = pid;
     stat.state = found->second.zombie ? 'Z' : 'S';

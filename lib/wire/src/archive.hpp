@@ -80,10 +80,11 @@ class Encoder {
 };
 
 // After the first malformed field everything reads as empty and ok() stays false. A count is believed only as far as
-// the bytes that are left could hold so many elements, so hostile counts cannot allocate more than a frame's worth.
+// the bytes that are left could hold so many elements, and as all elements together take memory in proportion to the
+// frame: an empty string is one byte in a frame and 32 here.
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+  explicit Decoder(std::string_view bytes) : bytes_(bytes), room_(kLeastRoom + bytes.size() * kRoomOfByte) {}
 
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] bool finished() const { return ok_ && bytes_.empty(); }
@@ -94,7 +95,7 @@ class Decoder {
     value = raw == 1;
   }
   void operator()(std::string& value) {
-    const std::size_t size = count();
+    const std::size_t size = count(1);
     value.assign(bytes_.substr(0, size));
     bytes_.remove_prefix(size);
   }
@@ -135,13 +136,13 @@ class Decoder {
   }
   template <class T>
   void operator()(std::vector<T>& values) {
-    const std::size_t size = count();
+    const std::size_t size = count(sizeof(T));
     values.clear();
     for (std::size_t i = 0; i < size && ok_; ++i) (*this)(values.emplace_back());
   }
   template <class K, class V>
   void operator()(std::map<K, V>& values) {
-    const std::size_t size = count();
+    const std::size_t size = count(sizeof(std::pair<const K, V>));
     values.clear();
     for (std::size_t i = 0; i < size && ok_; ++i) {
       std::pair<K, V> value;
@@ -183,14 +184,22 @@ class Decoder {
     if (!std::in_range<T>(wide)) ok_ = false;
     return ok_ ? static_cast<T>(wide) : T{};
   }
-  // A number of bytes or elements; every element takes at least one byte.
-  std::size_t count() {
+  // A number of bytes or elements; every element takes at least one byte in the frame, and this many in memory.
+  std::size_t count(std::size_t element_bytes) {
     const std::uint64_t size = varint();
-    if (size > bytes_.size()) ok_ = false;
-    return ok_ ? static_cast<std::size_t>(size) : 0;
+    if (size > bytes_.size() || size * element_bytes > room_) ok_ = false;
+    if (!ok_) return 0;
+    room_ -= static_cast<std::size_t>(size) * element_bytes;
+    return static_cast<std::size_t>(size);
   }
 
+  // More than the elements of any honest frame need: the smallest inventory entry takes 11 times its bytes. What is
+  // small may be anything.
+  static constexpr std::size_t kRoomOfByte = 16;
+  static constexpr std::size_t kLeastRoom = 4u << 20;
+
   std::string_view bytes_;
+  std::size_t room_;
   bool ok_ = true;
 };
 

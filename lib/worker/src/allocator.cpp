@@ -22,9 +22,12 @@ Allocator::Allocator(const wire::Capacity& configured, const HostResources& host
     devices = static_cast<std::size_t>(std::max<std::int64_t>(0, capacity_.gpu_milli) / kWhole);
   if (capacity_.gpu_milli == wire::Capacity::kNone) devices = 0;
   devices = std::min(devices, kMaxDevices);
-  for (std::size_t i = 0; i < devices; ++i) {
-    const auto index = static_cast<std::uint32_t>(i);
-    devices_.push_back({i < host.gpus.size() ? host.gpus[i] : Gpu{index, fmt::format("gpu{}", index)}, 0});
+  for (std::size_t i = 0; i < std::min(devices, host.gpus.size()); ++i) devices_.push_back({host.gpus[i], 0});
+  // More are configured than were found: they get the numbers that those have left.
+  for (std::uint32_t index = 0; devices_.size() < devices; ++index) {
+    const auto has_it = [index](const Device& device) { return device.gpu.index == index; };
+    if (std::any_of(devices_.begin(), devices_.end(), has_it)) continue;
+    devices_.push_back({Gpu{index, fmt::format("gpu{}", index)}, 0});
   }
   capacity_.gpu_milli = static_cast<std::int64_t>(devices) * kWhole;
 }

@@ -66,18 +66,26 @@ Result<Descriptor> connect_or_start(const SupervisorOptions& options, int progra
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return fail_errno(errno, "start.lock");
   }
-  if (auto connected = connect_here()) return connected;
+  if (auto connected = connect_here(); connected || connected.error().code == ErrorCode::limit) return connected;
   if (auto started = start_supervisor(options, program_fd); !started) return std::unexpected(started.error());
   return connect_here();
 }
 
-// The next byte from the supervisor; 0 if it is gone.
-char hear(int socket) {
-  char byte = 0;
-  ssize_t got = 0;
-  while ((got = ::read(socket, &byte, 1)) < 0 && errno == EINTR) {
+// Waits for this byte from the supervisor. unavailable: it is gone. io: whoever started this program is, as its stdin
+// says as long as that is still open here; a supervisor that hangs would keep this program waiting for nobody.
+Result<void> hear(int socket, char expected, bool has_stdin) {
+  pollfd polled[2] = {{socket, POLLIN, 0}, {has_stdin ? STDIN_FILENO : -1, 0, 0}};
+  for (;;) {
+    if (::poll(polled, 2, -1) < 0 && errno != EINTR) return fail_errno(errno, "poll");
+    if (polled[0].revents == 0 && (polled[1].revents & (POLLHUP | POLLERR)) != 0) {
+      return fail(ErrorCode::io, "the daemon went away while the supervisor did not answer");
+    }
+    char byte = 0;
+    const ssize_t got = ::read(socket, &byte, 1);
+    if (got == 1 && byte == expected) return {};
+    if (got >= 0 || (errno != EAGAIN && errno != EINTR)) break;
   }
-  return got == 1 ? byte : '\0';
+  return fail(ErrorCode::unavailable, "the supervisor went away");
 }
 
 Result<void> attach_once(const SupervisorOptions& options, bool& handed_over) {
@@ -85,15 +93,14 @@ Result<void> attach_once(const SupervisorOptions& options, bool& handed_over) {
   if (!program) return fail_errno(errno, "/proc/self/exe");
   auto supervisor = connect_or_start(options, program.get());
   if (!supervisor) return std::unexpected(supervisor.error());
-  if (hear(supervisor->get()) != kSupervisorServes) return fail(ErrorCode::unavailable, "the supervisor went away");
+  if (auto serves = hear(supervisor->get(), kSupervisorServes, true); !serves) return serves;
   handed_over = true;
   if (auto sent = send_descriptors(supervisor->get(), {0, 1, program.get()}); !sent) return sent;
-  if (hear(supervisor->get()) != kSessionRuns) return fail(ErrorCode::unavailable, "the supervisor went away");
+  if (auto runs = hear(supervisor->get(), kSessionRuns, true); !runs) return runs;
   // From here on the streams are the session's alone, so that their ends are seen when it ends.
   ::close(0);
   ::close(1);
-  if (hear(supervisor->get()) != kSessionEnded) return fail(ErrorCode::unavailable, "the supervisor went away");
-  return {};
+  return hear(supervisor->get(), kSessionEnded, false);
 }
 
 }  // namespace

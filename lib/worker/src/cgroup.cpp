@@ -93,6 +93,32 @@ std::optional<std::uint64_t> number_of_key(std::string_view text, std::string_vi
   return found;
 }
 
+// The first folder in a folder; empty if there is none.
+std::string first_folder(int folder) {
+  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") return std::string(name);
+  }
+  return {};
+}
+
+// Removes a group below this one that has none below itself. False: there is none, or it is not empty.
+bool remove_one_below(const char* group) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  Descriptor parent(::open(group, kFlags));
+  std::string name = parent ? first_folder(parent.get()) : std::string();
+  if (name.empty()) return false;
+  for (;;) {
+    Descriptor inner(::openat(parent.get(), name.c_str(), kFlags));
+    std::string deeper = inner ? first_folder(inner.get()) : std::string();
+    if (deeper.empty()) return ::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0;
+    parent = std::move(inner);
+    name = std::move(deeper);
+  }
+}
+
 }  // namespace
 
 CgroupPlaces find_cgroups(std::string_view cgroups, std::string_view mounts) {
@@ -127,10 +153,13 @@ std::vector<std::uint32_t> numbered_below(const CgroupPlace& place) {
   return numbers;
 }
 
-bool Cgroup::open(const CgroupPlace& place, bool make) {
+bool Cgroup::open(const CgroupPlace& place, Making making) {
   close();
   place_ = place;
-  if (make && ::mkdir(place.folder.c_str(), 0755) != 0 && errno != EEXIST) return false;
+  if (making != Making::none && ::mkdir(place.folder.c_str(), 0755) != 0 &&
+      (errno != EEXIST || making == Making::only_new)) {
+    return false;
+  }
   folder_.reset(::open(place.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder_) return false;
   procs_.reset(::openat(fd(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
@@ -200,7 +229,12 @@ bool Cgroup::write(const char* file, std::string_view value) const {
 std::string Cgroup::read(const char* file) const { return folder_ ? read_whole(fd(), file) : std::string(); }
 
 bool Cgroup::remove() {
-  if (::rmdir(place_.folder.c_str()) != 0 && errno != ENOENT) return false;
+  // One that is removed each time, the deepest first; a task that goes on making more is not waited for.
+  constexpr int kBelow = 1'024;
+  int tries = 0;
+  while (::rmdir(place_.folder.c_str()) != 0 && errno != ENOENT) {
+    if (++tries > kBelow || !remove_one_below(place_.folder.c_str())) return false;
+  }
   close();
   return true;
 }

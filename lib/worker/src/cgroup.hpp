@@ -31,8 +31,9 @@ CgroupPlaces find_cgroups(std::string_view cgroups, std::string_view mounts);
 
 class Cgroup {
  public:
-  // Opens one, after making it if `make`. False if it is not to be had.
-  bool open(const CgroupPlace& place, bool make);
+  enum class Making { none, if_missing, only_new };
+  // Opens one, after making it. False if it is not to be had.
+  bool open(const CgroupPlace& place, Making making = Making::none);
   void close();
   explicit operator bool() const { return static_cast<bool>(folder_); }
   [[nodiscard]] const CgroupPlace& place() const { return place_; }
@@ -51,7 +52,7 @@ class Cgroup {
   [[nodiscard]] std::uint64_t oom_kills() const;
   bool write(const char* file, std::string_view value) const;
   [[nodiscard]] std::string read(const char* file) const;
-  // Only an empty one can be removed.
+  // Also removes the groups that its processes made below it. Only what is empty can be removed.
   bool remove();
 
  private:

@@ -9,6 +9,7 @@
 #include <baton/base/file.hpp>
 #include <baton/base/limits.hpp>
 #include <baton/worker/containment.hpp>
+#include <baton/worker/host.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -31,7 +32,7 @@ namespace {
 constexpr const char* kListFile = "cgroups";
 constexpr std::size_t kListBytes = 64u << 10;
 constexpr std::string_view kOwnName = "baton-self";  // where processes go that stand in the way of controllers
-constexpr std::size_t kKeptGroups = 256;             // that nobody uses
+constexpr std::size_t kKeptGroups = 64;              // that nobody uses; each takes three descriptors
 
 std::vector<CgroupPlace> read_list(int folder) {
   std::vector<CgroupPlace> places;
@@ -62,7 +63,7 @@ bool delegated(const CgroupPlace& place) {
 // A group with processes of its own cannot share out memory. Ours are moved one level down, if the group is ours alone.
 bool make_way(const Cgroup& own) {
   Cgroup down;
-  if (!delegated(own.place()) || !down.open(below(own.place(), kOwnName), true)) return false;
+  if (!delegated(own.place()) || !down.open(below(own.place(), kOwnName), Cgroup::Making::if_missing)) return false;
   constexpr int kRounds = 16;
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<pid_t> pids = own.processes();
@@ -108,8 +109,8 @@ struct Group {
 
 class CgroupContainment final : public Containment {
  public:
-  explicit CgroupContainment(const Folder& folder)
-      : folder_(folder), session_(make_session_containment(folder.path + "/slots")) {}
+  CgroupContainment(const Folder& folder, Host& host)
+      : folder_(folder), host_(host), session_(make_session_containment(folder.path + "/slots")) {}
 
   // False: groups cannot be made here.
   bool prepare();
@@ -120,7 +121,7 @@ class CgroupContainment final : public Containment {
   Enclosure enclose(std::uint32_t slot, std::int64_t memory_bytes) override;
   void add(AttemptId attempt, const Record& started, bool adopted) override;
   void settle() override;
-  void remove(AttemptId attempt) override;
+  bool remove(AttemptId attempt) override;
   void main_reaped(AttemptId attempt) override {
     if (const auto main = mains_.find(attempt); main != mains_.end()) main->second.pid = 0;
     session_->main_reaped(attempt);
@@ -154,6 +155,7 @@ class CgroupContainment final : public Containment {
   void sweep();
 
   const Folder& folder_;
+  Host& host_;
   std::unique_ptr<Containment> session_;
   Cgroup base_, memory_base_;         // memory_base_: of version 1
   std::vector<CgroupPlace> earlier_;  // bases of other sessions
@@ -180,13 +182,13 @@ bool CgroupContainment::prepare() {
   }
   const std::string name = fmt::format("baton-{:x}-{:x}", info.st_dev, info.st_ino);
   Cgroup own;
-  if (!own.open(*places.unified, false)) return false;
-  if (!base_.open(below(*places.unified, name), true) || !base_.populated()) return false;
+  if (!own.open(*places.unified)) return false;
+  if (!base_.open(below(*places.unified, name), Cgroup::Making::if_missing) || !base_.populated()) return false;
   if (has_memory(own, "cgroup.controllers")) {
     limits_memory_ = share_out(own) || (make_way(own) && share_out(own));
     limits_memory_ = limits_memory_ && share_out(base_);
   } else if (places.memory) {
-    limits_memory_ = memory_base_.open(below(*places.memory, name), true);
+    limits_memory_ = memory_base_.open(below(*places.memory, name), Cgroup::Making::if_missing);
   }
   for (CgroupPlace& place : read_list(folder_.fd.get())) {
     const bool ours =
@@ -202,14 +204,16 @@ bool CgroupContainment::prepare() {
   return replace_file_at(folder_.fd.get(), kListFile, text, false).has_value();
 }
 
+// One that is there already is not entered: its limits, its count and who is in it are another attempt's.
 Group* CgroupContainment::make(std::uint32_t slot, bool with_memory) {
+  constexpr auto kNew = Cgroup::Making::only_new;
   Group& group = groups_[slot];
   const std::string name = std::to_string(slot);
-  if (!group.processes && !group.processes.open(below(base_.place(), name), true)) {
+  if (!group.processes && !group.processes.open(below(base_.place(), name), kNew)) {
     groups_.erase(slot);
     return nullptr;
   }
-  if (with_memory && memory_base_ && !group.memory) group.memory.open(below(memory_base_.place(), name), true);
+  if (with_memory && memory_base_ && !group.memory) group.memory.open(below(memory_base_.place(), name), kNew);
   return &group;
 }
 
@@ -241,10 +245,13 @@ Enclosure CgroupContainment::enclose(std::uint32_t slot, std::int64_t memory_byt
   }
   const bool fresh = !groups_.contains(slot);
   Group* group = make(slot, limits_memory_ && memory_bytes > 0);
-  if (group == nullptr || group->processes.populated().value_or(true)) return {};
+  if (group == nullptr || group->processes.populated().value_or(true)) {
+    host_.log(fmt::format("there is no control group for slot {}; its task runs without one", slot));
+    return {};
+  }
   if (fresh) group->processes.write("pids.max", process_limit_);
   if (limits_memory_ && !limit(*group, memory_bytes)) {
-    fmt::print(stderr, "baton-worker: a task's memory could not be limited to {} bytes\n", memory_bytes);
+    host_.log(fmt::format("a task's memory could not be limited to {} bytes", memory_bytes));
   }
   const bool enter_memory = memory_bytes > 0 && group->memory;
   return {.cgroup_fd = group->processes.fd(),
@@ -254,16 +261,16 @@ Enclosure CgroupContainment::enclose(std::uint32_t slot, std::int64_t memory_byt
 
 void CgroupContainment::add(AttemptId attempt, const Record& started, bool adopted) {
   session_->add(attempt, started, adopted);
-  const std::uint32_t slot = started.start.segment;
+  const std::uint32_t slot = slot_of(started);
   mains_[attempt] = {slot, adopted ? 0 : static_cast<pid_t>(started.pid)};
   if (!adopted) return;
   Group& group = groups_[slot];
   const std::string name = std::to_string(slot);
-  group.processes.open(below(base_.place(), name), false);
-  if (memory_base_) group.memory.open(below(memory_base_.place(), name), false);
+  group.processes.open(below(base_.place(), name));
+  if (memory_base_) group.memory.open(below(memory_base_.place(), name));
   for (const CgroupPlace& place : earlier_) {
     Cgroup there;
-    if (!there.open(below(place, name), false)) continue;
+    if (!there.open(below(place, name))) continue;
     (there.populated() ? group.processes : group.memory) = std::move(there);
   }
   group.memory_bytes = -1;  // whatever it was
@@ -278,7 +285,7 @@ void CgroupContainment::settle() {
     for (const std::uint32_t number : numbered_below(base)) {
       if (groups_.contains(number)) continue;
       Group group;
-      if (!group.processes.open(below(base, std::to_string(number)), false)) continue;
+      if (!group.processes.open(below(base, std::to_string(number)))) continue;
       if (group.processes.populated()) group.processes.kill();  // those of version 1 go with their processes
       leftovers_.push_back(std::move(group));
     }
@@ -286,10 +293,11 @@ void CgroupContainment::settle() {
   sweep();
 }
 
-void CgroupContainment::remove(AttemptId attempt) {
+bool CgroupContainment::remove(AttemptId attempt) {
   session_->remove(attempt);
   const auto main = mains_.find(attempt);
-  if (main == mains_.end()) return;
+  if (main == mains_.end()) return true;
+  bool clean = true;
   const std::uint32_t slot = main->second.slot;
   mains_.erase(main);
   const auto group = groups_.find(slot);
@@ -298,7 +306,8 @@ void CgroupContainment::remove(AttemptId attempt) {
     // group that was killed once, because it compares the sequence number of the parent's group.
     const bool spent = group->second.killed || group->second.oom_kills() > 0 || group->second.memory_bytes < 0;
     if (spent) {
-      if (!group->second.remove()) leftovers_.push_back(std::move(group->second));
+      clean = group->second.remove();
+      if (!clean) leftovers_.push_back(std::move(group->second));
       groups_.erase(group);
     } else {
       idle_.push_back(slot);
@@ -311,6 +320,7 @@ void CgroupContainment::remove(AttemptId attempt) {
     idle_.erase(idle_.begin());
   }
   if (!leftovers_.empty()) sweep();
+  return clean;
 }
 
 void CgroupContainment::sweep() {
@@ -347,16 +357,16 @@ void remove_idle_cgroups(int folder) {
     for (const std::uint32_t number : numbered_below(base)) {
       Cgroup group;
       // A count that somebody may still ask for is kept.
-      if (group.open(below(base, std::to_string(number)), false) && group.oom_kills() == 0) group.remove();
+      if (group.open(below(base, std::to_string(number))) && group.oom_kills() == 0) group.remove();
     }
     ::rmdir(base.folder.c_str());
   }
 }
 
-std::unique_ptr<Containment> make_containment(const Folder& folder) {
+std::unique_ptr<Containment> make_containment(const Folder& folder, Host& host) {
   const char* wanted = std::getenv("BATON_CONTAINMENT");
   const bool by_session = wanted != nullptr && std::string_view(wanted) == "session";
-  auto containment = std::make_unique<CgroupContainment>(folder);
+  auto containment = std::make_unique<CgroupContainment>(folder, host);
   if (!by_session && containment->prepare()) return containment;
   return make_session_containment(folder.path + "/slots");
 }

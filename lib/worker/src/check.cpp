@@ -33,7 +33,7 @@ void check_running(int folder, AttemptId attempt, const Record& started, std::ve
   }
   if ((started.flags & Record::kHasSideFile) == 0) return;
   Slot slot;
-  slot.folder = slot_name(started.start.segment);
+  slot.folder = slot_name(slot_of(started));
   if (const auto launch = read_launch(folder, slot); !launch) {
     findings.push_back(fmt::format("attempt {}: {}", attempt.value(), launch.error().message));
   } else if (launch->attempt != attempt) {

@@ -17,9 +17,11 @@
 namespace baton::worker {
 namespace {
 
-// Every process of the host and whose it is.
+// Every process of the host and whose it is. One that is not complete, because something could not be looked at,
+// neither says that an attempt has nothing left nor makes a process one's for want of another's mark.
 struct Census {
   std::uint64_t begun_ns = 0;
+  bool complete = false;
   std::map<pid_t, ProcessStat> processes;
   std::unordered_map<pid_t, std::optional<AttemptId>> owners;
 };
@@ -42,12 +44,13 @@ class SessionContainment final : public Containment {
     mains_[attempt] = {started, adopted, 0, false};
     by_pid_[static_cast<pid_t>(started.pid)] = attempt;
   }
-  void remove(AttemptId attempt) override {
+  bool remove(AttemptId attempt) override {
     const auto main = mains_.find(attempt);
-    if (main == mains_.end()) return;
+    if (main == mains_.end()) return true;
     forget_pid(main->second, attempt);
     mains_.erase(main);
     std::erase_if(orphans_, [&](const auto& orphan) { return orphan.second.attempt == attempt; });
+    return true;
   }
   void main_reaped(AttemptId attempt) override {
     const auto main = mains_.find(attempt);
@@ -86,7 +89,7 @@ class SessionContainment final : public Containment {
   }
   Census& take_census();
   std::optional<AttemptId> owner(Census& census, const ProcessStat& process, int depth) const;
-  std::optional<AttemptId> by_mark(const ProcessStat& process) const;
+  std::optional<AttemptId> by_mark(Census& census, const ProcessStat& process) const;
   std::optional<AttemptId> only_suspect(const ProcessStat& orphan, AttemptId ending) const;
   std::vector<ProcessStat> members(Census& census, AttemptId attempt);
 
@@ -109,25 +112,32 @@ bool SessionContainment::has_unknown_child() {
 }
 
 Census& SessionContainment::take_census() {
-  census_ = Census{boot_ns(), {}, {}};
-  for (const ProcessStat& process : read_processes()) census_.processes.emplace(process.pid, process);
+  census_ = Census{boot_ns(), false, {}, {}};
+  const ProcessList list = read_processes();
+  census_.complete = list.complete;
+  for (const ProcessStat& process : list.processes) census_.processes.emplace(process.pid, process);
   std::erase_if(orphans_, [&](const auto& orphan) {
     const auto process = census_.processes.find(orphan.first);
-    return process == census_.processes.end() || process->second.start_ns != orphan.second.start_ns;
+    if (process == census_.processes.end()) return list.complete;
+    return process->second.start_ns != orphan.second.start_ns;
   });
   for (const auto& [pid, process] : census_.processes) owner(census_, process, 0);
   return census_;
 }
 
-std::optional<AttemptId> SessionContainment::by_mark(const ProcessStat& process) const {
+std::optional<AttemptId> SessionContainment::by_mark(Census& census, const ProcessStat& process) const {
   // What began before every attempt of ours is nobody's; this spares reading the environment of most of the host.
   const auto began_later = [&](const auto& main) {
     return process.start_ns + kSlackNs >= main.second.started.start.boot_from_ns;
   };
   if (std::none_of(mains_.begin(), mains_.end(), began_later)) return std::nullopt;
-  const std::string environment = read_environment(process.pid);
-  const auto id = find_variable(environment, kMarkerVariable);
-  const auto scratch = find_variable(environment, kScratchVariable);
+  const auto environment = read_environment(process.pid);
+  if (!environment) {
+    census.complete = false;
+    return std::nullopt;
+  }
+  const auto id = find_variable(*environment, kMarkerVariable);
+  const auto scratch = find_variable(*environment, kScratchVariable);
   if (!id || !scratch || !scratch->starts_with(slots_path_ + "/")) return std::nullopt;
   std::uint64_t value = 0;
   if (std::from_chars(id->data(), id->data() + id->size(), value).ec != std::errc()) return std::nullopt;
@@ -151,7 +161,7 @@ std::optional<AttemptId> SessionContainment::owner(Census& census, const Process
   } else {
     const auto parent = census.processes.find(process.parent);
     if (parent != census.processes.end()) result = owner(census, parent->second, depth + 1);
-    if (!result) result = by_mark(process);
+    if (!result) result = by_mark(census, process);
   }
   census.owners[process.pid] = result;
   return result;
@@ -174,7 +184,9 @@ std::vector<ProcessStat> SessionContainment::members(Census& census, AttemptId a
   for (const auto& [pid, process] : census.processes) {
     std::optional<AttemptId>& its_owner = census.owners[pid];
     const bool is_orphan = process.parent == self_ && !by_pid_.contains(pid);
-    if (is_orphan && !its_owner && main.ended_ns != 0 && !main.adopted) its_owner = only_suspect(process, attempt);
+    if (is_orphan && !its_owner && main.ended_ns != 0 && !main.adopted && census.complete) {
+      its_owner = only_suspect(process, attempt);
+    }
     if (is_orphan) orphans_[pid] = {its_owner, process.start_ns};
     if (!process.living() || its_owner != attempt) continue;
     found.push_back(process);
@@ -197,8 +209,9 @@ bool SessionContainment::may_be_left(AttemptId attempt) {
     if (std::none_of(orphans_.begin(), orphans_.end(), concerns) && !has_unknown_child()) return false;
   }
   // Who is not there after the end will not come: processes come from processes. So an older census can acquit.
-  if (census_.begun_ns > main.ended_ns && members(census_, attempt).empty()) return false;
-  return !members(take_census(), attempt).empty();
+  if (census_.complete && census_.begun_ns > main.ended_ns && members(census_, attempt).empty()) return false;
+  Census& census = take_census();
+  return !census.complete || !members(census, attempt).empty();
 }
 
 std::size_t SessionContainment::signal_all(AttemptId attempt, int signal) {

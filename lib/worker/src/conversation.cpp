@@ -7,11 +7,16 @@ namespace baton::worker {
 Conversation::Conversation(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id)
     : folder_(folder),
       runner_(host, folder, std::move(journal), null_fd, std::move(boot_id),
-              [this](const wire::ToDaemon& message) { wire::append_frame(outgoing_, message); }) {}
+              [this](const wire::ToDaemon& message) { say(message); }) {}
+
+// Only a Welcome can be too large, by an inventory of some hundred thousand attempts.
+void Conversation::say(const wire::ToDaemon& message) {
+  if (!wire::append_frame(outgoing_, message)) give_up("the attempts known here do not fit into one message");
+}
 
 void Conversation::feed(std::string_view bytes) {
   reader_.feed(bytes);
-  while (!end_) {
+  while (!end_ && takes_input()) {
     auto message = reader_.next();
     if (!message) return give_up(message.error().message);
     if (!*message) return;
@@ -45,9 +50,7 @@ void Conversation::dispatch(wire::ToWorker message) {
   if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
 }
 
-void Conversation::refuse(std::string reason) {
-  wire::append_frame(outgoing_, wire::ToDaemon(wire::Refused{std::move(reason)}));
-}
+void Conversation::refuse(std::string reason) { say(wire::ToDaemon(wire::Refused{std::move(reason)})); }
 
 void Conversation::give_up(std::string problem) {
   refuse(problem);
@@ -63,9 +66,10 @@ void Conversation::end_turn() {
 
 void Conversation::sent(std::size_t bytes) {
   sent_ += bytes;
-  if (sent_ < outgoing_.size()) return;
-  outgoing_.clear();
+  if (sent_ < outgoing_.size() && sent_ < kBacklogBytes) return;
+  outgoing_.erase(0, sent_);
   sent_ = 0;
+  if (outgoing_.empty() && outgoing_.capacity() > kBacklogBytes) outgoing_.shrink_to_fit();
 }
 
 std::optional<int> Conversation::end() const { return end_; }

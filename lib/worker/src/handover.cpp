@@ -35,9 +35,11 @@ Result<Descriptor> listen_here() {
 }
 
 Result<Descriptor> connect_here() {
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Not blocking: where many wait to be accepted, connect(2) would wait with them.
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const sockaddr_un address = socket_address();
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EAGAIN) return fail(ErrorCode::limit, "{}: the supervisor does not answer", kSupervisorSocket);
     return fail_errno(errno, kSupervisorSocket);
   }
   return socket;

@@ -24,6 +24,7 @@ inline constexpr std::size_t kHandedOver = 3;
 
 // Both work on the socket's name in the current folder: sun_path has room for 108 bytes only.
 Result<Descriptor> listen_here();
+// Both ends do not block. Error limit: somebody listens, and has not accepted many others yet.
 Result<Descriptor> connect_here();
 
 Result<void> send_descriptors(int socket, const std::array<int, kHandedOver>& descriptors);

@@ -61,7 +61,7 @@ Result<Journal> Journal::open(int folder, std::uint64_t compact_bytes) {
   if (::fstat(fd->get(), &info) != 0) return fail_errno(errno, "journal");
   if (!S_ISREG(info.st_mode)) return fail(ErrorCode::invalid_argument, "journal: not a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (size < compact_bytes) reserve(fd->get(), compact_bytes);
+  if (const std::uint64_t room = compact_bytes + compact_bytes / kSpareShare; size < room) reserve(fd->get(), room);
   return Journal(folder, std::move(*fd), size, compact_bytes);
 }
 
@@ -98,12 +98,17 @@ Result<std::vector<Record>> Journal::read_new() {
 }
 
 Result<void> Journal::compact() {
-  // Whatever happens below, do not try again with every record.
-  compact_at_ = size_ + compact_bytes_;
+  constexpr std::uint64_t kTriesWithinSpare = 4;
+  compact_at_ = size_ + compact_bytes_ / kSpareShare / kTriesWithinSpare;
   auto lock = open_at(folder_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW);
   if (!lock) return std::unexpected(lock.error());
   if (::flock(lock->get(), LOCK_EX) != 0) return fail_errno(errno, kLockName);
+  auto rewritten = rewrite();
+  if (!rewritten) ::unlinkat(folder_, kNewName, 0);  // its room is wanted
+  return rewritten;
+}
 
+Result<void> Journal::rewrite() {
   Ledger ledger;
   std::uint64_t from = 0;
   if (auto all = read(from, [&](const Record& record) { ledger.apply(record); }); !all) return all;
@@ -111,9 +116,10 @@ Result<void> Journal::compact() {
   ::unlinkat(folder_, kNewName, 0);
   auto fresh = open_at(folder_, kNewName, kAppend | O_EXCL);
   if (!fresh) return std::unexpected(fresh.error());
-  reserve(fresh->get(), compact_bytes_);
+  std::vector<Record> records = ledger.records();
+  reserve(fresh->get(), records.size() * sizeof(Record) + compact_bytes_ + compact_bytes_ / kSpareShare);
   std::uint64_t size = 0;
-  for (Record& record : ledger.records()) {
+  for (Record& record : records) {
     if (const int error = append_record(fresh->get(), record); error != 0) return fail_errno(error, kNewName);
     size += sizeof record;
   }

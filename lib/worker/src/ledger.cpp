@@ -50,9 +50,9 @@ void Ledger::apply_start(const Record& record) {
   entry.started = record;
   entry.order = ++starts_;
   by_pid_[record.pid] = attempt;
-  const auto last = by_segment_.find(record.start.segment);
-  const AttemptId before = last == by_segment_.end() ? attempt : last->second;
-  by_segment_[record.start.segment] = attempt;
+  const auto last = by_slot_.find(slot_of(record));
+  const AttemptId before = last == by_slot_.end() ? attempt : last->second;
+  by_slot_[slot_of(record)] = attempt;
   decide_if_replaced(before);
 }
 
@@ -63,8 +63,8 @@ void Ledger::decide_if_replaced(AttemptId attempt) {
   if (found == entries_.end()) return;
   Entry& entry = found->second;
   if (!entry.started || !entry.exited || entry.finished) return;
-  const auto holder = by_segment_.find(entry.started->start.segment);
-  if (holder == by_segment_.end() || holder->second == attempt) return;
+  const auto holder = by_slot_.find(slot_of(*entry.started));
+  if (holder == by_slot_.end() || holder->second == attempt) return;
   const Record* killed = entry.killed ? &*entry.killed : nullptr;
   entry.finished = finished_record(attempt, outcome_of(*entry.started, &*entry.exited, killed));
 }

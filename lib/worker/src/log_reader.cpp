@@ -37,12 +37,15 @@ wire::LogData read_log(int folder, const wire::ReadLog& request) {
     data.error = std::move(reason);
     return data;
   };
-  if (request.extent.segment == 0) {
+  const auto nothing = [&] {
     data.end = true;
     return data;
-  }
+  };
+  if (request.extent.segment == 0 || request.extent.from >= request.extent.to) return nothing();
   const std::string name = segment_name(request.extent.segment);
   const Descriptor fd(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  // The attempt has ended meanwhile and had written nothing: its segment went to another one, under another number.
+  if (!fd && errno == ENOENT && request.extent.to == wire::LogExtent::kOpen) return nothing();
   struct stat info{};
   if (!fd || ::fstat(fd.get(), &info) != 0) return give_up(fail_errno(errno, name).error().message);
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -16,56 +17,70 @@
 namespace baton::worker {
 namespace {
 
-std::size_t read_up_to(const char* path, char* buffer, std::size_t size) {
+// A file below /proc. not_found: the process is gone, also if it left while it was read.
+Result<std::size_t> read_up_to(const char* path, char* buffer, std::size_t size) {
+  const auto failure = [path](int error) { return fail_errno(error == ESRCH ? ENOENT : error, path); };
   const Descriptor fd(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return 0;
+  if (!fd) return failure(errno);
   std::size_t had = 0;
   while (had < size) {
     const ssize_t got = ::read(fd.get(), buffer + had, size - had);
-    if (got <= 0) break;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure(errno);
+    if (got == 0) break;
     had += static_cast<std::size_t>(got);
   }
   return had;
 }
 
+// It is gone, or is another user's on a host that hides those (EPERM), which no process of ours is.
+bool is_absent(const Error& error) { return error.code == ErrorCode::not_found || error.code == ErrorCode::denied; }
+
 }  // namespace
 
-std::optional<ProcessStat> read_process(pid_t pid) {
+Result<ProcessStat> read_process(pid_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
   char text[2048];
-  const std::size_t size = read_up_to(path, text, sizeof text - 1);
-  if (size == 0) return std::nullopt;
-  text[size] = '\0';
+  const auto size = read_up_to(path, text, sizeof text - 1);
+  if (!size) return std::unexpected(size.error());
+  text[*size] = '\0';
   // The name stands in parentheses and may contain anything; what follows the last one is fields 3 (state) and on.
   const char* at = std::strrchr(text, ')');
-  if (at == nullptr || at[1] != ' ') return std::nullopt;
+  if (at == nullptr || at[1] != ' ') return fail(ErrorCode::corrupt, "{}: makes no sense", path);
   ProcessStat process;
   process.pid = pid;
   int parent = 0, group = 0, session = 0;
   unsigned long long start_ticks = 0;
   const int fields = std::sscanf(at + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
                                  &process.state, &parent, &group, &session, &start_ticks);
-  if (fields != 5) return std::nullopt;
+  if (fields != 5) return fail(ErrorCode::corrupt, "{}: makes no sense", path);
   process.parent = parent;
   process.session = session;
   process.start_ns = start_ticks * (1'000'000'000u / static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK)));
   return process;
 }
 
-std::vector<ProcessStat> read_processes() {
-  std::vector<ProcessStat> processes;
+ProcessList read_processes() {
+  ProcessList list;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  if (!proc) return processes;
-  while (const dirent* entry = ::readdir(proc.get())) {
+  if (!proc) return list;
+  list.complete = true;
+  errno = 0;
+  for (const dirent* entry = nullptr; (entry = ::readdir(proc.get())) != nullptr; errno = 0) {
     const char* end = entry->d_name + std::strlen(entry->d_name);
     pid_t pid = 0;
     const auto parsed = std::from_chars(entry->d_name, end, pid);
     if (parsed.ec != std::errc() || parsed.ptr != end) continue;
-    if (const auto process = read_process(pid)) processes.push_back(*process);
+    if (const auto process = read_process(pid)) {
+      list.processes.push_back(*process);
+    } else if (!is_absent(process.error())) {
+      list.complete = false;
+    }
   }
-  std::sort(processes.begin(), processes.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
-  return processes;
+  if (errno != 0) list.complete = false;
+  std::sort(list.processes.begin(), list.processes.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
+  return list;
 }
 
 ChildList::ChildList(pid_t pid) : text_(4096, '\0') {
@@ -98,11 +113,13 @@ bool ChildList::read() {
   return true;
 }
 
-std::string read_environment(pid_t pid) {
+Result<std::string> read_environment(pid_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/environ", pid);
   std::string text(128u << 10, '\0');
-  text.resize(read_up_to(path, text.data(), text.size()));
+  const auto size = read_up_to(path, text.data(), text.size());
+  if (!size && !is_absent(size.error())) return std::unexpected(size.error());
+  text.resize(size.value_or(0));
   return text;
 }
 

@@ -144,18 +144,22 @@ void Runner::forget(const wire::Forget& forget) {
   }
   if (!flush()) return;
   for (const AttemptId attempt : dropped) remove_details(folder_.fd.get(), attempt);
-  if (journal_.wants_compaction()) {
-    if (auto compacted = journal_.compact(); !compacted) {
-      host_.log("the journal was not compacted: " + compacted.error().message);
-    }
+  compact_if_long();
+}
+
+// Not to succeed harms nothing as long as there is room for records.
+void Runner::compact_if_long() {
+  if (!journal_.wants_compaction()) return;
+  if (auto compacted = journal_.compact(); !compacted) {
+    host_.log("the journal was not compacted: " + compacted.error().message);
   }
 }
 
 void Runner::read_log(const wire::ReadLog& request) {
   wire::ReadLog bounded = request;
   if (request.extent.to == wire::LogExtent::kOpen) {
-    // The asker may not know yet that the attempt has ended. What follows in the segment is another's; slots keep the
-    // extents of two attempts apart, so that a place belongs to one.
+    // The asker may not know yet that the attempt has ended. Segments used to be shared, each by one attempt after the
+    // other, so that what follows may be another's.
     for (const auto& [attempt, state] : attempts_) {
       const auto* ended = std::get_if<Ended>(&state);
       if (ended == nullptr || ended->outcome.log.segment != request.extent.segment) continue;

@@ -155,11 +155,13 @@ void Runner::check(AttemptId attempt) {
 }
 
 // An adopted process is reaped by its supervisor, which records before it reaps. So if it is gone and there is no
-// record there will be none: its supervisor is gone too.
+// record there will be none: its supervisor is gone too. Not to be able to look says nothing, and is tried again.
 void Runner::check_adopted(AttemptId attempt, Running& run) {
   const auto pid = static_cast<pid_t>(run.started.pid);
   const auto process = host_.read_process(pid);
-  if (process && same_process(run.started, process->start_ns)) return;
+  const bool may_live =
+      process ? same_process(run.started, process->start_ns) : process.error().code != ErrorCode::not_found;
+  if (may_live) return;
   journal_changed();
   Running* still = running(attempt);
   if (still == nullptr || still->exited || failure_) return;
@@ -194,7 +196,6 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   const wire::Outcome recorded = outcome_of(run.started, exited, killed);
   wire::Outcome outcome = recorded;
   if (run.adopted || run.lingered) outcome.log.to = std::max(Slots::size(*run.slot), outcome.log.from);
-  run.slot->end = outcome.log.to;
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
@@ -205,11 +206,12 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   }
   set_due(attempt, run, 0);
   draining_.erase(attempt);
+  bool reusable = !unkillable;
   if (unkillable) {
     unkillable_.emplace(attempt, Unkillable{run.grant, false});
     unkillable_check_at_ = host_.boot_ns() + kUnkillableCheck;
   } else {
-    containment_->remove(attempt);
+    reusable = containment_->remove(attempt);
     allocator_.give_back(run.grant);
   }
   // What `exited` says alone is enough where the slot's files are not needed to understand it.
@@ -218,7 +220,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   Slot* slot = run.slot;
   conclude(attempt, std::move(outcome), has_record);
   // Only now: a session that comes back before the record must find the attempt's files.
-  if (!failure_) slots_.release(slot, !unkillable);
+  if (!failure_) slots_.release(slot, reusable);
 }
 
 void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
@@ -264,7 +266,8 @@ void Runner::check_logs() {
 void Runner::check_unkillable() {
   wire::Forget gone;
   for (auto at = unkillable_.begin(); at != unkillable_.end();) {
-    if (containment_->signal_all(at->first, SIGKILL) > 0) {
+    containment_->signal_all(at->first, SIGKILL);
+    if (containment_->may_be_left(at->first)) {
       ++at;
       continue;
     }

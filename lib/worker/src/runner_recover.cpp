@@ -42,11 +42,13 @@ Result<void> Runner::recover() {
   for (const Record& record : *records) ledger.apply(record);
   const bool rebooted = ledger.boot_id() != boot_id_ && !mutated(Mutation::ignore_reboot);
 
-  std::set<std::uint32_t> in_use;
+  std::set<std::uint32_t> slots, segments;
   for (const auto& [attempt, entry] : ledger.entries()) {
-    if (entry.started && (!entry.finished || left_behind(entry))) in_use.insert(entry.started->start.segment);
+    if (!entry.started || (entry.finished && !left_behind(entry))) continue;
+    slots.insert(slot_of(*entry.started));
+    segments.insert(entry.started->start.segment);
   }
-  if (auto opened = slots_.open(in_use); !opened) return opened;
+  if (auto opened = slots_.open(slots, segments); !opened) return opened;
   for (const auto& [attempt, entry] : ledger.entries()) recover_attempt(attempt, entry, rebooted);
   // All are known before the first is looked into: one look at the host's processes then serves all that have ended.
   std::vector<AttemptId> adopted;
@@ -68,7 +70,7 @@ Result<void> Runner::recover() {
     record(boot);
   }
   if (failure_) return std::unexpected(*failure_);
-  if (journal_.wants_compaction()) return journal_.compact();
+  compact_if_long();
   return {};
 }
 
@@ -85,7 +87,7 @@ void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool
   }
   // Only a kill is known of it, and its process was never started.
   if (!entry.started) return;
-  auto slot = slots_.adopt(entry.started->start.segment);
+  auto slot = slots_.adopt(slot_of(*entry.started), entry.started->start.segment);
   if (!slot) {
     failure_ = slot.error();
     return;

@@ -30,8 +30,8 @@ Record started_record(const wire::Launch& launch, const Slot& slot, const Grant&
   record.attempt = launch.attempt.value();
   record.time_us = now.time_since_epoch().count();
   if (needs_side_file(launch)) record.flags |= Record::kHasSideFile;
-  record.start.segment = slot.number;
-  record.start.log_from = slot.end;
+  record.start.segment = slot.segment;
+  record.start.slot = slot.number;
   record.start.timeout_us = launch.timeout.count();
   record.start.grace_us = launch.grace.count();
   record.start.cpu_milli = grant.needs.cpu_milli;

@@ -22,6 +22,7 @@
 #include <cstdlib>
 
 #include "process_setup.hpp"
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -31,10 +32,26 @@ using Code = boost::system::error_code;
 
 // In the supervisor's log, and to the daemon, which shows it to its users.
 void say_why(const std::string& problem) {
-  fmt::print(stderr, "baton-worker: {}\n", problem);
+  say(problem);
   std::string frame;
-  wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}));
+  if (!wire::append_frame(frame, wire::ToDaemon(wire::Refused{problem}))) return;
   [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, frame.data(), frame.size());
+}
+
+void write_oom_score(const std::string& score) {
+  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  [[maybe_unused]] const ssize_t written = file ? ::write(file.get(), score.data(), score.size()) : -1;
+}
+
+// Before the daemon and the supervisor the kernel shall end tasks, which inherit this. They are larger than this
+// process. Gives back what it was: a session that becomes a supervisor must not make the next one's worse.
+std::string prefer_for_oom() {
+  constexpr int kWorse = 300;
+  constexpr int kWorst = 1000;
+  auto before = read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", 64);
+  if (!before) return {};
+  write_oom_score(std::to_string(std::min(std::atoi(before->c_str()) + kWorse, kWorst)));
+  return std::move(*before);
 }
 
 // The conversation on stdin and stdout, and every source of events that its Runner needs. All output of a turn of the
@@ -42,7 +59,7 @@ void say_why(const std::string& problem) {
 class Session {
  public:
   Session(const SupervisorOptions& options, const Folder& folder, Journal journal, int null_fd, std::string boot_id,
-          int signal_fd, int notify_fd)
+          int signal_fd, int notify_fd, std::string oom_score)
       : options_(options),
         folder_(folder),
         io_(1),
@@ -51,6 +68,8 @@ class Session {
         signals_(io_, signal_fd),
         notices_(io_),
         timer_(io_),
+        parting_(io_),
+        oom_score_(std::move(oom_score)),
         talk_(system_host(), folder, std::move(journal), null_fd, std::move(boot_id)),
         runner_(talk_.runner()) {
     if (notify_fd >= 0) notices_.assign(notify_fd);
@@ -64,6 +83,7 @@ class Session {
   void wait_for_notices();
   void end_turn();
   void flush();
+  void part(int code);
   void arm_timer();
   void sweep_soon();
   void leave(int code);
@@ -72,7 +92,8 @@ class Session {
   const Folder& folder_;
   boost::asio::io_context io_;
   stream_descriptor in_, out_, signals_, notices_;
-  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer timer_, parting_;
+  std::string oom_score_;  // of the supervisor
   Conversation talk_;
   Runner& runner_;
   std::array<char, 65536> input_;
@@ -81,6 +102,7 @@ class Session {
   bool reading_ = false;
   bool writing_ = false;
   bool sweeping_ = false;
+  bool is_parting_ = false;
 };
 
 int Session::run() {
@@ -111,13 +133,14 @@ void Session::leave(int code) {
     const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     null_fd >= 0 ? ::dup2(null_fd, 0) : ::close(0);
     ::dup2(2, 1);
+    write_oom_score(oom_score_);
     ::execve("/proc/self/exe", const_cast<char* const*>(argv), ::environ);
   }
   ::_exit(code);
 }
 
 void Session::read_input() {
-  if (reading_ || !talk_.takes_input()) return;
+  if (reading_ || is_parting_ || !talk_.takes_input()) return;
   reading_ = true;
   in_.async_read_some(boost::asio::buffer(input_), [this](const Code& error, std::size_t size) {
     reading_ = false;
@@ -150,15 +173,23 @@ void Session::wait_for_notices() {
 }
 
 void Session::end_turn() {
+  if (is_parting_) return;
   talk_.end_turn();
   flush();
-  if (const auto code = talk_.end()) {
-    if (!talk_.problem().empty()) fmt::print(stderr, "baton-worker: {}\n", talk_.problem());
-    return leave(*code);
-  }
+  if (const auto code = talk_.end()) return part(*code);
   arm_timer();
   sweep_soon();
   read_input();
+}
+
+// Leaves when the last words have left, or when nobody has taken them for a while: meanwhile nobody sees to its tasks.
+void Session::part(int code) {
+  is_parting_ = true;
+  if (!talk_.problem().empty()) say(talk_.problem());
+  if (talk_.outgoing().empty()) return leave(code);
+  constexpr std::chrono::seconds kPatience(5);
+  parting_.expires_after(kPatience);
+  parting_.async_wait([this, code](const Code&) { leave(code); });
 }
 
 void Session::flush() {
@@ -176,7 +207,10 @@ void Session::flush() {
       writing_ = false;
       if (error) return leave(0);
       flush();
-      read_input();
+      if (is_parting_ && talk_.outgoing().empty()) return leave(talk_.end().value_or(0));
+      // What waited for room.
+      if (!is_parting_ && talk_.takes_input()) talk_.feed({});
+      end_turn();
     });
     break;
   }
@@ -231,7 +265,7 @@ int block_signals() {
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-Result<int> serve(const SupervisorOptions& options, int notify_fd) {
+Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string oom_score) {
   auto folder = open_folder(options.folder);
   if (!folder) return std::unexpected(folder.error());
   if (::chdir(folder->path.c_str()) != 0) return fail_errno(errno, folder->path);
@@ -244,20 +278,9 @@ Result<int> serve(const SupervisorOptions& options, int notify_fd) {
   const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int signal_fd = block_signals();
   if (null_fd < 0 || signal_fd < 0) return fail_errno(errno, "/dev/null");
-  Session session(options, *folder, std::move(*journal), null_fd, std::move(*boot_id), signal_fd, notify_fd);
+  Session session(options, *folder, std::move(*journal), null_fd, std::move(*boot_id), signal_fd, notify_fd,
+                  std::move(oom_score));
   return session.run();
-}
-
-// Before the daemon and the supervisor the kernel shall end tasks, which inherit this. They are larger than this
-// process.
-void prefer_for_oom() {
-  constexpr int kWorse = 300;
-  constexpr int kWorst = 1000;
-  const auto text = read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", 64);
-  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (!text || !file) return;
-  const std::string score = std::to_string(std::min(std::atoi(text->c_str()) + kWorse, kWorst));
-  [[maybe_unused]] const ssize_t written = ::write(file.get(), score.data(), score.size());
 }
 
 }  // namespace
@@ -266,9 +289,9 @@ int run_session(const SupervisorOptions& options, int notify_fd) {
   keep_only_standard_streams(notify_fd);
   reset_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  prefer_for_oom();
+  std::string oom_score = prefer_for_oom();
   try {
-    auto result = serve(options, notify_fd);
+    auto result = serve(options, notify_fd, std::move(oom_score));
     if (result) return *result;
     say_why(result.error().message);
   } catch (const std::exception& error) {

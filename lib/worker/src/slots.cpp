@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 namespace baton::worker {
 namespace {
@@ -33,13 +34,27 @@ Result<std::vector<std::uint32_t>> list_numbers(int folder, const char* name, st
   return numbers;
 }
 
-// A time of modification that no change leaves in place: how an untouched folder is recognised with one call.
+constexpr int kAppend = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+
+// A time of modification that no change leaves in place: how an untouched folder is recognised with one call. A task
+// can set it too, and then the time of the change shows that.
 constexpr timespec kUntouched[2] = {{0, 0}, {0, 0}};
 
-bool untouched(int folder, const std::string& name) {
+bool untouched(int folder, const std::string& name, const timespec& marked_at) {
   struct stat info{};
   return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode) &&
-         (info.st_mode & 07777) == 0700 && info.st_mtim.tv_sec == 0 && info.st_mtim.tv_nsec == 0;
+         (info.st_mode & 07777) == 0700 && info.st_mtim.tv_sec == 0 && info.st_mtim.tv_nsec == 0 &&
+         info.st_ctim.tv_sec == marked_at.tv_sec && info.st_ctim.tv_nsec == marked_at.tv_nsec;
+}
+
+bool mark_untouched(int folder, const std::string& name, timespec& marked_at) {
+  struct stat info{};
+  if (::utimensat(folder, name.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    return false;
+  }
+  marked_at = info.st_ctim;
+  return true;
 }
 
 // Whether the folder is ours, a folder, and has no entry but `name`.
@@ -61,33 +76,45 @@ bool holds_only(int parent, const std::string& folder, std::string_view name) {
 std::string slot_name(std::uint32_t number) { return fmt::format("slots/{:08}", number); }
 std::string segment_name(std::uint32_t number) { return fmt::format("logs/{:08}.seg", number); }
 
-Slots::Slots(const Folder& folder, std::uint64_t rotate_bytes)
-    : folder_(folder), rotate_bytes_(rotate_bytes), sweeper_(folder.fd.get()) {}
+Slots::Slots(const Folder& folder) : folder_(folder), sweeper_(folder.fd.get()) {}
 
-Result<void> Slots::open(const std::set<std::uint32_t>& in_use) {
+Result<void> Slots::open(const std::set<std::uint32_t>& slots_in_use, const std::set<std::uint32_t>& segments_in_use) {
+  const auto pass = [this](std::uint32_t number) { next_ = std::max(next_, std::uint64_t{number} + 1); };
+  for (const std::uint32_t number : slots_in_use) pass(number);
+  for (const std::uint32_t number : segments_in_use) pass(number);
   auto folders = list_numbers(folder_.fd.get(), "slots", "");
   if (!folders) return std::unexpected(folders.error());
   for (const std::uint32_t number : *folders) {
-    next_ = std::max(next_, number + 1);
-    if (in_use.contains(number)) continue;
+    pass(number);
+    if (slots_in_use.contains(number)) continue;
     if (auto discarded = sweeper_.discard(slot_name(number)); !discarded) return discarded;
   }
   auto segments = list_numbers(folder_.fd.get(), "logs", ".seg");
   if (!segments) return std::unexpected(segments.error());
   for (const std::uint32_t number : *segments) {
-    next_ = std::max(next_, number + 1);
+    pass(number);
     struct stat info{};
-    if (in_use.contains(number) || ::fstatat(folder_.fd.get(), segment_name(number).c_str(), &info, 0) != 0) continue;
-    if (static_cast<std::uint64_t>(info.st_size) < rotate_bytes_) known_.push_back(number);
+    const bool is_file = ::fstatat(folder_.fd.get(), segment_name(number).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         S_ISREG(info.st_mode);
+    if (is_file && info.st_size == 0 && !segments_in_use.contains(number)) empty_.push_back(number);
   }
-  if (!in_use.empty()) next_ = std::max(next_, *in_use.rbegin() + 1);
   return {};
+}
+
+Result<std::uint32_t> Slots::fresh_number() {
+  if (next_ > std::numeric_limits<std::uint32_t>::max()) {
+    return fail(ErrorCode::limit, "the worker folder has given all of its numbers to slots and logs");
+  }
+  return static_cast<std::uint32_t>(next_++);
 }
 
 Result<Slot*> Slots::acquire() {
   auto slot = take();
-  // One byte of nobody's between two attempts: a place in a segment belongs to one attempt, even if it wrote nothing.
-  if (slot && (*slot)->end > 0 && ::write((*slot)->log.get(), "\n", 1) == 1) ++(*slot)->end;
+  if (!slot) return slot;
+  if (auto given = give_segment(**slot); !given) {
+    free_.push_back(*slot);
+    return std::unexpected(given.error());
+  }
   return slot;
 }
 
@@ -97,42 +124,62 @@ Result<Slot*> Slots::take() {
     free_.pop_back();
     return slot;
   }
-  std::uint32_t number = next_;
-  if (known_.empty()) {
-    ++next_;
-  } else {
-    number = known_.back();
-    known_.pop_back();
-  }
-  auto slot = make(number);
-  if (!slot) return slot;
-  if (auto furnished = furnish(**slot); !furnished) {
-    drop(*slot);
+  auto number = fresh_number();
+  if (!number) return std::unexpected(number.error());
+  Slot* slot = make(*number);
+  if (auto furnished = furnish(*slot); !furnished) {
+    drop(slot);
     return std::unexpected(furnished.error());
   }
   return slot;
 }
 
-Result<Slot*> Slots::adopt(std::uint32_t number) { return make(number); }
+Result<Slot*> Slots::adopt(std::uint32_t number, std::uint32_t segment) {
+  const std::string name = segment_name(segment);
+  Descriptor log(::openat(folder_.fd.get(), name.c_str(), kAppend | O_CREAT, 0600));
+  if (!log) return fail_errno(errno, name);
+  Slot* slot = make(number);
+  slot->segment = segment;
+  slot->log = std::move(log);
+  return slot;
+}
 
-Result<Slot*> Slots::make(std::uint32_t number) {
+// An empty segment is renamed, which costs less than making one: a number is one attempt's, even if it wrote nothing,
+// so that who still follows the log of the attempt before does not see the next one's.
+Result<void> Slots::give_segment(Slot& slot) {
+  auto number = slot.segment == 0 ? Result<std::uint32_t>(slot.number) : fresh_number();
+  if (!number) return std::unexpected(number.error());
+  std::uint32_t empty = slot.segment;
+  if (!slot.log && !empty_.empty()) {
+    empty = empty_.back();
+    empty_.pop_back();
+    slot.log.reset(::openat(folder_.fd.get(), segment_name(empty).c_str(), kAppend));
+    if (slot.log && size(slot) > 0) slot.log.reset();
+  }
+  slot.segment = *number;
+  if (!slot.log || !rename_segment(empty, *number)) {
+    const std::string name = segment_name(*number);
+    slot.log.reset(::openat(folder_.fd.get(), name.c_str(), kAppend | O_CREAT | O_EXCL, 0600));
+    if (!slot.log) return fail_errno(errno, name);
+  }
+  return {};
+}
+
+bool Slots::rename_segment(std::uint32_t from, std::uint32_t to) {
+  return ::renameat(folder_.fd.get(), segment_name(from).c_str(), folder_.fd.get(), segment_name(to).c_str()) == 0;
+}
+
+Slot* Slots::make(std::uint32_t number) {
   auto slot = std::make_unique<Slot>();
   slot->number = number;
-  const std::string name = segment_name(number);
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-  slot->log.reset(::openat(folder_.fd.get(), name.c_str(), kFlags, 0600));
-  if (!slot->log) return fail_errno(errno, name);
-  slot->end = size(*slot);
   slot->folder = slot_name(number);
   slot->tmp_path = fmt::format("{}/{}/tmp", folder_.path, slot->folder);
   slot->output_path = fmt::format("{}/{}/output", folder_.path, slot->folder);
   slot->script_path = fmt::format("{}/{}/script", folder_.path, slot->folder);
-  Slot* made = slot.get();
-  slots_.emplace(number, std::move(slot));
-  return made;
+  return slots_.emplace(number, std::move(slot))->second.get();
 }
 
-Result<void> Slots::furnish(const Slot& slot) {
+Result<void> Slots::furnish(Slot& slot) {
   const int folder = folder_.fd.get();
   const std::string tmp = slot.folder + "/tmp";
   for (const std::string& name : {slot.folder, tmp}) {
@@ -141,26 +188,24 @@ Result<void> Slots::furnish(const Slot& slot) {
       return fail_errno(errno, name);
     }
   }
-  for (const std::string& name : {tmp, slot.folder}) {
-    if (::utimensat(folder, name.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(errno, name);
-  }
+  if (!mark_untouched(folder, tmp, slot.tmp_marked_at)) return fail_errno(errno, tmp);
+  if (!mark_untouched(folder, slot.folder, slot.folder_marked_at)) return fail_errno(errno, slot.folder);
   return {};
 }
 
 // Makes the scratch folder empty again if that takes but a few calls: false means that it must be replaced.
-bool Slots::tidy(const Slot& slot) {
+bool Slots::tidy(Slot& slot) {
   const int folder = folder_.fd.get();
   const std::string tmp = slot.folder + "/tmp";
-  const bool tmp_untouched = untouched(folder, tmp);
-  if (!untouched(folder, slot.folder)) {
+  const bool tmp_untouched = untouched(folder, tmp, slot.tmp_marked_at);
+  if (!untouched(folder, slot.folder, slot.folder_marked_at)) {
     for (const char* own : {"/script", "/launch", "/output"}) ::unlinkat(folder, (slot.folder + own).c_str(), 0);
-    if (!holds_only(folder, slot.folder, "tmp") ||
-        ::utimensat(folder, slot.folder.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (!holds_only(folder, slot.folder, "tmp") || !mark_untouched(folder, slot.folder, slot.folder_marked_at)) {
       return false;
     }
   }
   if (tmp_untouched) return true;
-  return holds_only(folder, tmp, "") && ::utimensat(folder, tmp.c_str(), kUntouched, AT_SYMLINK_NOFOLLOW) == 0;
+  return holds_only(folder, tmp, "") && mark_untouched(folder, tmp, slot.tmp_marked_at);
 }
 
 void Slots::drop(const Slot* slot) {
@@ -170,21 +215,19 @@ void Slots::drop(const Slot* slot) {
 
 void Slots::release(Slot* slot, bool reusable) {
   if (slots_.count(slot->number) > 1) return drop(slot);  // its folder is another's too
-  bool again = reusable && slot->end < rotate_bytes_;
+  bool again = reusable;
   if (!again || !tidy(*slot)) {
     const bool discarded = sweeper_.discard(slot->folder).has_value();
     again = again && discarded && furnish(*slot).has_value();
   }
-  if (again) {
-    free_.push_back(slot);
-  } else {
-    drop(slot);
-  }
+  if (!again) return drop(slot);
+  if (size(*slot) > 0) slot->log.reset();
+  free_.push_back(slot);
 }
 
 std::uint64_t Slots::size(const Slot& slot) {
   struct stat info{};
-  return ::fstat(slot.log.get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : slot.end;
+  return ::fstat(slot.log.get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
 }  // namespace baton::worker

@@ -17,14 +17,16 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <deque>
+#include <limits>
 #include <vector>
 
 #include "handover.hpp"
 #include "process_setup.hpp"
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -52,17 +54,17 @@ class Supervisor {
   void end_session(pid_t pid);
   void drop(Connection& connection);
   void reap();
-  void record_exit(const siginfo_t& info, const rusage& usage);
-  void write_pending();
-  [[nodiscard]] bool idle() const;
+  void reap_sessions();
+  bool record_exit(const siginfo_t& info, const rusage& usage);
+  [[nodiscard]] bool idle() const { return !has_children_ && connections_.empty(); }
 
   SupervisorOptions options_;
   Folder folder_;
   Descriptor lock_, listener_, signals_;
   Descriptor notify_;  // the current session reads the other end
   std::vector<Connection> connections_;
-  std::deque<Record> pending_;  // exits that could not be appended yet
   bool has_children_ = false;
+  bool must_try_again_ = false;  // a child has ended and that could not be recorded yet
 };
 
 bool Supervisor::prepare() {
@@ -83,14 +85,12 @@ bool Supervisor::prepare() {
   }
   auto listener = listen_here();
   if (!listener) {
-    fmt::print(stderr, "baton-worker: {}\n", listener.error().message);
+    say(listener.error().message);
     return false;
   }
   listener_ = std::move(*listener);
   return true;
 }
-
-bool Supervisor::idle() const { return !has_children_ && connections_.empty() && pending_.empty(); }
 
 int Supervisor::run(int ready_fd) {
   if (!prepare()) return 1;
@@ -101,12 +101,12 @@ int Supervisor::run(int ready_fd) {
   std::uint64_t idle_since = boot_ns();
   for (;;) {
     reap();
-    write_pending();
+    const std::uint64_t now = boot_ns();
     if (!idle()) {
-      idle_since = boot_ns();
+      idle_since = now;
     } else if (!listener_) {
       return 0;
-    } else if (boot_ns() - idle_since >= idle_ns) {
+    } else if (now - idle_since >= idle_ns) {
       ::unlink(kSupervisorSocket);
       remove_idle_cgroups(folder_.fd.get());
       return 0;
@@ -114,10 +114,11 @@ int Supervisor::run(int ready_fd) {
     std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}, {listener_ ? listener_.get() : -1, POLLIN, 0}};
     for (const Connection& connection : connections_) polled.push_back({connection.socket.get(), POLLIN, 0});
     int timeout = -1;
-    if (!pending_.empty()) {
+    if (must_try_again_) {
       timeout = kRetryMilliseconds;
     } else if (idle()) {
-      timeout = static_cast<int>((idle_ns - (boot_ns() - idle_since)) / 1'000'000u) + 1;
+      const std::uint64_t left_ms = (idle_ns - (now - idle_since)) / 1'000'000u + 1;
+      timeout = static_cast<int>(std::min<std::uint64_t>(left_ms, std::numeric_limits<int>::max()));
     }
     if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) return 1;
     turn(polled);
@@ -192,38 +193,55 @@ void Supervisor::become_session(const std::array<Descriptor, kHandedOver>& strea
 }
 
 void Supervisor::reap() {
+  must_try_again_ = false;
+  reap_sessions();
+  bool recorded = false;
   for (;;) {
     siginfo_t info;
     info.si_pid = 0;
     rusage usage;
-    // Looked at first and reaped after its record is written: in between it cannot get lost.
+    // Looked at first and reaped after its record is written: in between it cannot get lost, and whoever does not find
+    // the process finds the record.
     if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, &usage) != 0) {
       has_children_ = errno != ECHILD;
-      return;
+      break;
     }
     has_children_ = true;
-    if (info.si_pid == 0) return;
-    const pid_t pid = info.si_pid;
-    record_exit(info, usage);
+    if (info.si_pid == 0) break;
+    const auto is_it = [&](const Connection& connection) { return connection.session == info.si_pid; };
+    if (std::any_of(connections_.begin(), connections_.end(), is_it)) {
+      reap_sessions();
+      continue;
+    }
+    if (!record_exit(info, usage)) {
+      must_try_again_ = true;
+      break;
+    }
+    recorded = true;
     siginfo_t ignored;
-    ::waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG);
-    end_session(pid);
+    ::waitid(P_PID, static_cast<id_t>(info.si_pid), &ignored, WEXITED | WNOHANG);
   }
+  if (recorded && notify_) [[maybe_unused]]
+    const ssize_t poked = ::write(notify_.get(), "J", 1);
 }
 
-void Supervisor::end_session(pid_t pid) {
+// Asked for by their pids: a task's end that cannot be recorded must not hide a session's, which needs no record.
+void Supervisor::reap_sessions() {
   for (Connection& connection : connections_) {
-    if (connection.session != pid) continue;
+    if (connection.session <= 0) continue;
+    siginfo_t info;
+    info.si_pid = 0;
+    if (::waitid(P_PID, static_cast<id_t>(connection.session), &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) {
+      continue;
+    }
     [[maybe_unused]] const ssize_t sent = ::send(connection.socket.get(), &kSessionEnded, 1, MSG_NOSIGNAL);
     connection.socket.reset();
   }
   std::erase_if(connections_, [](const Connection& connection) { return !connection.socket; });
 }
 
-void Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
-  for (const Connection& connection : connections_) {
-    if (connection.session == info.si_pid) return;
-  }
+// False: not now, be it that the session compacts the journal or that the disk is full.
+bool Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
   const auto micro = [](const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000u + static_cast<std::uint64_t>(time.tv_usec);
   };
@@ -235,18 +253,7 @@ void Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
   record.end.user_us = micro(usage.ru_utime);
   record.end.system_us = micro(usage.ru_stime);
   record.end.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024u;
-  pending_.push_back(record);
-  write_pending();
-}
-
-void Supervisor::write_pending() {
-  bool wrote = false;
-  while (!pending_.empty() && append_to_journal(folder_.fd.get(), pending_.front()) == 0) {
-    pending_.pop_front();
-    wrote = true;
-  }
-  if (wrote && notify_) [[maybe_unused]]
-    const ssize_t poked = ::write(notify_.get(), "J", 1);
+  return append_to_journal(folder_.fd.get(), record) == 0;
 }
 
 }  // namespace
@@ -256,7 +263,7 @@ int supervise(const SupervisorOptions& options, int ready_fd) {
   reset_signals();
   auto folder = open_folder(options.folder);
   if (!folder) {
-    fmt::print(stderr, "baton-worker: {}\n", folder.error().message);
+    say(folder.error().message);
     return 1;
   }
   return Supervisor(options, std::move(*folder)).run(ready_fd);

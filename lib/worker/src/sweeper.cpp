@@ -59,33 +59,46 @@ bool Sweeper::step(std::size_t budget) {
   const Descriptor trash(::openat(folder_, "trash", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   const DirectoryStream entries = trash ? read_entries(trash.get()) : DirectoryStream(nullptr, ::closedir);
   if (!entries) return pending_ = false;
+  Step step{budget, 0};
   while (const dirent* entry = ::readdir(entries.get())) {
     if (is_self_or_parent(entry->d_name) || stuck_.contains(entry->d_name)) continue;
-    if (budget == 0) return true;
-    --budget;
-    if (::unlinkat(trash.get(), entry->d_name, 0) == 0) continue;
+    if (step.budget == 0) return true;
+    --step.budget;
     const std::string name = entry->d_name;
-    if (!sweep_folder(trash.get(), name, budget)) return true;
+    if (::unlinkat(trash.get(), name.c_str(), 0) == 0) {
+      ++step.done;
+    } else if (!sweep_folder(trash.get(), name, step)) {
+      return true;
+    }
   }
   return pending_ = false;
 }
 
 // Empties and removes one folder of the trash. False if the budget ran out before it was done.
-bool Sweeper::sweep_folder(int trash, const std::string& name, std::size_t& budget) {
+bool Sweeper::sweep_folder(int trash, const std::string& name, Step& step) {
   const Descriptor folder = open_folder_at(trash, name.c_str());
   const DirectoryStream entries = folder ? read_entries(folder.get()) : DirectoryStream(nullptr, ::closedir);
   bool moved = false;
   while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
     if (is_self_or_parent(entry->d_name)) continue;
-    if (budget == 0) return false;
-    --budget;
-    if (::unlinkat(folder.get(), entry->d_name, 0) == 0) continue;
-    if (::unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR) == 0) continue;
+    if (step.budget == 0) {
+      // The next step would begin with the same entries.
+      if (step.done == 0) stuck_.insert(name);
+      return false;
+    }
+    --step.budget;
+    if (::unlinkat(folder.get(), entry->d_name, 0) == 0 || ::unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR) == 0) {
+      ++step.done;
+      continue;
+    }
     // Moving a folder needs the right to write to it, since its `..` changes.
     if (const Descriptor inner = open_folder_at(folder.get(), entry->d_name); !inner) continue;
-    moved = ::renameat(folder.get(), entry->d_name, trash, fresh_name().c_str()) == 0 || moved;
+    if (::renameat(folder.get(), entry->d_name, trash, fresh_name().c_str()) != 0) continue;
+    ++step.done;
+    moved = true;
   }
   if (::unlinkat(trash, name.c_str(), AT_REMOVEDIR) != 0) stuck_.insert(name);
+  ++step.done;
   return !moved;  // what was moved up may not be seen by the listing under way
 }
 

@@ -2,13 +2,12 @@
 #include <baton/worker/host.hpp>
 #include <baton/worker/outcome.hpp>
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "supervisor_log.hpp"
 
 namespace baton::worker {
 namespace {
@@ -53,14 +52,14 @@ class SystemHost final : public Host {
     wait_for_child(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG, nullptr);
   }
 
-  [[nodiscard]] std::optional<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
+  [[nodiscard]] Result<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
 
-  std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder); }
+  std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder, *this); }
 };
 
 }  // namespace
 
-void Host::log(const std::string& problem) { fmt::print(stderr, "baton-worker: {}\n", problem); }
+void Host::log(const std::string& problem) { say(problem); }
 
 Host& system_host() {
   static SystemHost host;

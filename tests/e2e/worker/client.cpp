@@ -143,6 +143,12 @@ std::optional<ToDaemon> Link::try_receive() {
   return message;
 }
 
+void Link::send_at_once(const std::vector<ToWorker>& messages) {
+  std::string bytes;
+  for (const ToWorker& message : messages) REQUIRE(append_frame(bytes, message));
+  REQUIRE(::write(in_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+}
+
 bool Link::receive() {
   for (;;) {
     auto message = reader_.next();

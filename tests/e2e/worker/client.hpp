@@ -43,6 +43,7 @@ class Link {
   Link(const Link&) = delete;
 
   void send(const ToWorker& message);
+  void send_at_once(const std::vector<ToWorker>& messages);  // in one write; they are few and small
   // For links that may be cut at any moment: false or nullopt when this one is.
   bool try_send(const ToWorker& message);
   std::optional<ToDaemon> try_receive();

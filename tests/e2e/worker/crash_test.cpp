@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -107,6 +109,35 @@ TEST_CASE("several tasks outlive several sessions, each runs once") {
   }
 }
 
+TEST_CASE("an end that cannot be recorded yet is not lost, and hides no other") {
+  Host host;
+  Started started;
+  {
+    Link link(host);
+    link.greet(1);
+    link.send(gated(host, 1, 7));
+    started = link.started(1);
+    kill_session(host, link);
+  }
+  const int lock = ::open((host.folder() + "/journal.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);  // as a session has it while it compacts
+  {
+    Link link(host);
+    CHECK(phase_of(link.greet(1), 1) == AttemptPhase::running);
+    open_gate(host, 1);
+    wait_for_process_end(static_cast<pid_t>(started.pid));
+    kill_session(host, link);
+    CHECK(link.exit_code() == 0);  // the supervisor has seen both ends
+  }
+  Link link(host);
+  CHECK(phase_of(link.greet(1), 1) == AttemptPhase::running);
+  REQUIRE(::flock(lock, LOCK_UN) == 0);
+  ::close(lock);
+  const Outcome outcome = link.exited(1);
+  CHECK(outcome.cause == ExitCause::exited);
+  CHECK(outcome.detail == 7);
+}
+
 TEST_CASE("a closed link ends the session and not its tasks") {
   Host host;
   {
@@ -170,13 +201,13 @@ TEST_CASE("an adopted attempt is killed with all it has") {
 
 TEST_CASE("a session that loses its supervisor takes its place") {
   Host host;
-  Started started;
+  pid_t session = 0;
   {
     Link link(host);
     link.greet(1);
     link.send(gated(host, 1, 5));
-    started = link.started(1);
-    const pid_t session = *host.session();
+    link.started(1);
+    session = *host.session();
     REQUIRE(::kill(*host.supervisor(), SIGKILL) == 0);
     link.wait_for_end();
     CHECK(link.exit_code() != 0);
@@ -186,6 +217,9 @@ TEST_CASE("a session that loses its supervisor takes its place") {
   Link link(host);
   const Welcome welcome = link.greet(1);
   CHECK(phase_of(welcome, 1) == AttemptPhase::running);
+  // What the kernel ends first are sessions and tasks, not what it has become.
+  const std::string score = read_file("/proc/" + std::to_string(session) + "/oom_score_adj");
+  CHECK(score == read_file("/proc/self/oom_score_adj"));
   open_gate(host, 1);
   CHECK(link.exited(1).detail == 5);
 }

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 #include <memory>
+#include <thread>
 
 #include "client.hpp"
 
@@ -71,6 +74,42 @@ TEST_CASE("a stale daemon and a stranger are refused") {
   hello.protocol = kProtocolVersion + 1;
   CHECK(refusal(hello).find("protocol") != std::string::npos);
   Link(host).greet(5);
+}
+
+TEST_CASE("a session's last words are not cut off") {
+  Host host;
+  Link link(host);
+  link.greet();
+  link.send(script(1, "head -c 262144 /dev/zero"));
+  const LogExtent log = link.exited(1).log;
+  std::vector<ToWorker> messages;
+  for (std::uint64_t request = 1; request <= 8; ++request) {
+    messages.emplace_back(ReadLog{.request = request, .extent = log, .max_bytes = 262144, .from_end = false});
+  }
+  messages.emplace_back(Hello{});
+  link.send_at_once(messages);
+  // The answers are more than the pipe holds. It is full before the first is read.
+  const int capacity = ::fcntl(link.output(), F_GETPIPE_SZ);
+  for (int waiting = 0; waiting < capacity && ::ioctl(link.output(), FIONREAD, &waiting) == 0;) {
+    std::this_thread::yield();
+  }
+  CHECK(link.wait<Refused>().reason.find("Hello") != std::string::npos);
+  for (std::uint64_t request = 1; request <= 8; ++request) CHECK(link.wait<LogData>().bytes.size() == 262144);
+}
+
+TEST_CASE("attach does not wait behind a hung supervisor for a daemon that has gone") {
+  Host host;
+  Link(host).greet();
+  const pid_t supervisor = *host.supervisor();
+  REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+  {
+    Link late(host);
+    late.close_input();
+    CHECK(late.exit_code() == 1);
+    CHECK(late.errors().find("the daemon went away") != std::string::npos);
+  }
+  REQUIRE(::kill(supervisor, SIGCONT) == 0);
+  Link(host).greet();
 }
 
 TEST_CASE("a new link replaces the old one") {

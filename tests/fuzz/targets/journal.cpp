@@ -34,6 +34,7 @@ Record record_of(std::string_view piece) {
       break;
     case RecordKind::started:
       record.start.segment = byte(6) % 4;
+      record.start.slot = byte(9) % 3;
       record.start.boot_from_ns = byte(7) * std::uint64_t{1'000'000'000};
       record.start.boot_to_ns = record.start.boot_from_ns + byte(8);
       break;

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "catch.hpp"
+
 namespace baton::executor {
 
 // One accepted dial. A read under way keeps it, so that it may be let go of at any time.
@@ -41,7 +43,7 @@ class FakeSession : public std::enable_shared_from_this<FakeSession> {
 
   void say(const std::vector<wire::ToDaemon>& all) {
     std::string bytes;
-    for (const wire::ToDaemon& message : all) wire::append_frame(bytes, message);
+    for (const wire::ToDaemon& message : all) REQUIRE(wire::append_frame(bytes, message));
     say_bytes(bytes);
   }
   void say_bytes(const std::string& bytes) { boost::asio::write(stream_, boost::asio::buffer(bytes)); }
@@ -49,6 +51,7 @@ class FakeSession : public std::enable_shared_from_this<FakeSession> {
 
   std::vector<wire::ToWorker> messages;
   bool closed = false;  // by the daemon
+  bool deaf = false;    // reads no more, but for what it waits for already
 
  private:
   void take(std::size_t size) {
@@ -58,11 +61,11 @@ class FakeSession : public std::enable_shared_from_this<FakeSession> {
       if (!message || !*message) break;
       messages.push_back(std::move(**message));
     }
-    read();
+    if (!deaf) read();
   }
 
   boost::asio::posix::stream_descriptor stream_;
-  std::array<char, 4096> input_;
+  std::array<char, 64u << 10> input_;
   wire::FrameReader<wire::ToWorker> reader_;
 };
 

@@ -1,3 +1,5 @@
+#include <baton/base/limits.hpp>
+
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,21 +83,67 @@ TEST_CASE("A changed boot is told from a session that begins anew, until it is r
   CHECK_FALSE(f.got<engine::WorkerUp>().back().rebooted);
 }
 
+namespace {
+
+// More than may wait for a session that does not read. Nothing leaves meanwhile, because that takes a turn of the loop.
+void launch_too_much(Executor& executor) {
+  engine::Launch launch;
+  launch.worker = WorkerId(3);
+  launch.argv = {"sh", "-e"};
+  launch.script.assign(1u << 20, '#');
+  for (std::uint64_t attempt = 1; attempt <= 65; ++attempt) {
+    launch.attempt = AttemptId(attempt);
+    executor.launch(launch);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("A session that does not read what it is sent is dropped, and not sent more and more") {
+  WorkerFixture f;
+  WorkerExecutorOptions options;
+  options.stall_timeout = 1ms;
+  f.executor.reset();
+  f.make(std::move(options));
+  f.connect();
+  f.executor->remember_boot(WorkerId(3));
+  f.worker.session().deaf = true;
+  launch_too_much(*f.executor);
+  f.until([&] { return f.worker.dials == 2; });
+  CHECK(f.executor->workers()[0].problem.find("does not read") != std::string::npos);
+}
+
+TEST_CASE("A session that reads may be told much in one turn") {
+  WorkerFixture f;
+  f.connect();
+  f.executor->remember_boot(WorkerId(3));
+  launch_too_much(*f.executor);
+  f.until([&] { return f.worker.dials == 2 || f.worker.session().messages.size() == 66; });  // Hello was the first
+  CHECK(f.worker.dials == 1);
+}
+
+TEST_CASE("A launch that does not fit into a message ends its attempt and says so") {
   WorkerFixture f;
   f.connect();
   f.executor->remember_boot(WorkerId(3));
   engine::Launch launch;
   launch.worker = WorkerId(3);
   launch.argv = {"sh", "-e"};
-  launch.script.assign(1u << 20, '#');
-  // 64 MiB may wait. Nothing is read meanwhile, because that takes a turn of the loop.
-  for (std::uint64_t attempt = 1; attempt <= 65; ++attempt) {
-    launch.attempt = AttemptId(attempt);
-    f.executor->launch(launch);
-  }
-  f.until([&] { return f.worker.dials == 2 || f.worker.session().got<wire::Launch>().size() == 65; });
-  CHECK(f.worker.dials == 2);
+  launch.attempt = AttemptId(1);
+  launch.script.assign(limits::kFrameBytes, '#');
+  f.executor->launch(launch);
+  CHECK(f.got<engine::AttemptEnded>().empty());  // not from inside the call
+  launch.attempt = AttemptId(2);
+  launch.script = "true";
+  f.executor->launch(launch);
+  f.until([&] { return !f.worker.session().got<wire::Launch>().empty() && !f.got<engine::AttemptEnded>().empty(); });
+  CHECK(f.worker.session().got<wire::Launch>()[0].attempt == AttemptId(2));
+  const engine::AttemptEnded ended = f.got<engine::AttemptEnded>()[0];
+  CHECK(ended.attempt == AttemptId(1));
+  CHECK(ended.worker == WorkerId(3));
+  CHECK(ended.failure.kind == workflow::FailureKind::spawn_error);
+  CHECK(ended.message.find("over 16 MiB") != std::string::npos);
+  CHECK(ended.ended_at > TimePoint{});
 }
 
 TEST_CASE("A session that breaks the protocol is dropped") {
@@ -127,7 +175,7 @@ TEST_CASE("A session that breaks the protocol is dropped") {
   SECTION("garbage, after what was good") {
     f.connect();
     std::string bytes;
-    wire::append_frame(bytes, wire::ToDaemon(wire::Exited{AttemptId(1), outcome(wire::ExitCause::exited)}));
+    REQUIRE(wire::append_frame(bytes, wire::ToDaemon(wire::Exited{AttemptId(1), outcome(wire::ExitCause::exited)})));
     f.worker.session().say_bytes(bytes + std::string("\x01\x00\x00\x00\xff", 5));
     f.until([&] { return f.worker.dials == 2; });
     CHECK(f.got<engine::AttemptEnded>().size() == 1);

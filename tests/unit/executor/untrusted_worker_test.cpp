@@ -55,6 +55,36 @@ TEST_CASE("a worker's capacity is one that can be reckoned with") {
   CHECK_FALSE(capacity.custom_milli.contains("not a name"));
 }
 
+TEST_CASE("what a worker says of itself is short and of one line") {
+  WorkerFixture fixture;
+  fixture.executor->start();
+  const auto answer = [&](std::size_t dials, const wire::ToDaemon& message) {
+    fixture.until(
+        [&] { return fixture.worker.sessions.size() == dials && !fixture.worker.session().messages.empty(); });
+    fixture.worker.session().say({message});
+  };
+  answer(1, wire::Refused{std::string(2 * kMessages, 'x')});
+  fixture.until([&] { return fixture.worker.dials == 2; });
+  CHECK(fixture.executor->workers()[0].problem.size() < kMessages + 20);
+  wire::Welcome welcome = WorkerFixture::welcome(std::string(5'000, 'b'));
+  welcome.host = "two\nlines";
+  welcome.version = "\xff";
+  welcome.containment = std::string(5'000, 'c');
+  welcome.gpus.assign(100, std::string(300, 'g'));
+  answer(2, welcome);
+  fixture.until([&] { return !fixture.got<engine::WorkerUp>().empty(); });
+  const WorkerStatus status = fixture.executor->workers()[0];
+  CHECK(status.host == "two\\nlines");
+  CHECK(status.version == "\\xff");
+  CHECK(status.containment.size() == 256);
+  CHECK(status.gpus.size() == 64);
+  CHECK(status.gpus[0].size() == 256);
+  // The boot id goes into a file, and comes back out of it.
+  fixture.executor->remember_boot(WorkerId(3));
+  fixture.reconnect(welcome.boot_id);
+  CHECK_FALSE(fixture.got<engine::WorkerUp>().back().rebooted);
+}
+
 TEST_CASE("a success with outputs that no task can write is a failure") {
   WorkerFixture fixture;
   fixture.connect();
@@ -64,7 +94,7 @@ TEST_CASE("a success with outputs that no task can write is a failure") {
   wire::Outcome end = outcome(wire::ExitCause::exited);
   end.outputs = {{name, value}};
   std::string bytes;
-  wire::append_frame(bytes, wire::ToDaemon(wire::Exited{.attempt = AttemptId(1), .outcome = end}));
+  REQUIRE(wire::append_frame(bytes, wire::ToDaemon(wire::Exited{.attempt = AttemptId(1), .outcome = end})));
   for (std::size_t at = 0; at < bytes.size(); at += kPiece) {  // more than a socket holds would wait for its reader
     fixture.worker.session().say_bytes(bytes.substr(at, kPiece));
     fixture.io.poll();

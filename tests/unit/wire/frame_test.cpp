@@ -204,6 +204,24 @@ TEST_CASE("a hostile count is not believed") {
   CHECK(survive<ToWorker>(framed(std::string("\x02\x01\x00\xff\xff\xff\xff\x0f", 8))) == 0);
 }
 
+TEST_CASE("a frame does not make much more of memory than it has bytes") {
+  Welcome gpus;  // an empty name takes one byte
+  gpus.gpus.resize(4u << 20);
+  std::string bytes;
+  REQUIRE(append_frame(bytes, ToDaemon(gpus)));
+  CHECK(survive<ToDaemon>(bytes) == 0);
+  Welcome inventory;
+  inventory.inventory.resize(200'000);
+  bytes.clear();
+  REQUIRE(append_frame(bytes, ToDaemon(inventory)));
+  CHECK(survive<ToDaemon>(bytes) == 1);
+  Launch launch;
+  launch.argv.resize(100'000);
+  bytes.clear();
+  REQUIRE(append_frame(bytes, ToWorker(launch)));
+  CHECK(survive<ToWorker>(bytes) == 1);
+}
+
 TEST_CASE("a number too big for its field is refused") {
   std::string bytes;
   REQUIRE(append_frame(bytes, ToWorker(Hello{.protocol = 1, .daemon_id = "", .incarnation = 0, .capacity = {}})));

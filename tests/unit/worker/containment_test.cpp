@@ -1,19 +1,22 @@
-// What does not die keeps its resources; signals never reach strangers; where control groups are.
+// What does not die keeps its resources; signals never reach strangers; not to see something does not mean it is gone.
 #include <baton/worker/clock.hpp>
 #include <baton/worker/containment.hpp>
 #include <baton/worker/host.hpp>
 #include <baton/worker/runner.hpp>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
+#include <filesystem>
+#include <set>
 
 #include "catch.hpp"
-#include "cgroup.hpp"
+#include "no_descriptors.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -22,12 +25,12 @@ namespace {
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  explicit Immortal(bool& alive) : alive_(alive) {}
+  Immortal(bool& alive, const bool& removable) : alive_(alive), removable_(removable) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const Record&, bool) override {}
   void settle() override {}
-  void remove(AttemptId) override {}
+  bool remove(AttemptId) override { return removable_; }
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
@@ -37,6 +40,7 @@ class Immortal final : public Containment {
 
  private:
   bool& alive_;
+  const bool& removable_;
 };
 
 struct Daemon {
@@ -62,10 +66,15 @@ class TestHost final : public Host {
   SpawnResult spawn(const SpawnPlan& plan) override { return system_host().spawn(plan); }
   std::optional<ExitedChild> peek_exited() override { return system_host().peek_exited(); }
   void reap(pid_t pid) override { system_host().reap(pid); }
-  std::optional<ProcessStat> read_process(pid_t pid) const override { return system_host().read_process(pid); }
-  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_); }
+  Result<ProcessStat> read_process(pid_t pid) const override {
+    if (blind) return fail_errno(EMFILE, "/proc");
+    return system_host().read_process(pid);
+  }
+  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_, removable); }
 
   std::uint64_t now = worker::boot_ns();
+  bool blind = false;
+  bool removable = true;
 
  private:
   bool& alive_;
@@ -205,6 +214,137 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
   CHECK(daemon.find<wire::Exited>(3)->outcome.cause == wire::ExitCause::exited);
 }
 
+TEST_CASE("a slot whose enclosure cannot be removed is not used again") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  const auto slots = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(temp.path("slots"))) {
+      names.insert(entry.path().filename());
+    }
+    return names;
+  };
+  const auto run = [&](std::uint64_t attempt) {
+    session.launch(launch_of(attempt));
+    session.start_queued();
+    turn_until(host, session, [&] { return daemon.find<wire::Exited>(attempt) != nullptr; });
+  };
+  run(1);
+  CHECK(slots().size() == 1);
+  const std::set<std::string> before = slots();
+  run(2);
+  CHECK(slots() == before);
+  host.removable = false;
+  run(3);
+  host.removable = true;
+  CHECK(slots().empty());
+  run(4);
+  CHECK(slots().size() == 1);
+  CHECK(slots() != before);
+}
+
+TEST_CASE("a journal that cannot be compacted does not keep a session from its work") {
+  TempFolder temp;
+  constexpr std::uint64_t kLong = 4 * sizeof(Record);
+  {
+    auto journal = Journal::open(temp.folder().fd.get());
+    REQUIRE(journal);
+    for (std::uint64_t attempt = 1; attempt <= 8; ++attempt) {
+      Record finished(RecordKind::finished);
+      finished.attempt = attempt;
+      REQUIRE(journal->append(finished));
+    }
+  }
+  REQUIRE(::mkdir(temp.path("journal.lock").c_str(), 0700) == 0);
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get(), kLong)), null_fd.get(), "boot",
+                 [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
+  CHECK(session.recover());
+  session.welcome({});
+  CHECK(std::get<wire::Welcome>(daemon.told.front()).inventory.size() == 8);
+}
+
+TEST_CASE("an adopted process that cannot be looked at is not lost") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  pid_t pid = 0;
+  {
+    Daemon daemon;
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(session.recover());
+    session.welcome({});
+    wire::Launch launch = launch_of(1);
+    launch.argv = {"/bin/sleep", "1000"};
+    session.launch(launch);
+    session.start_queued();
+    REQUIRE(daemon.find<wire::Started>(1) != nullptr);
+    pid = static_cast<pid_t>(daemon.find<wire::Started>(1)->pid);
+  }
+  host.blind = true;
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome({});
+  for (int looks = 0; looks < 4; ++looks) {
+    host.blind = looks < 3;
+    host.now = session.next_deadline().value_or(0);
+    session.tick();
+    CHECK(daemon.find<wire::Exited>(1) == nullptr);
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  turn_until(host, session, [&] { return daemon.find<wire::Exited>(1) != nullptr; });
+  CHECK(daemon.find<wire::Exited>(1)->outcome.cause == wire::ExitCause::worker_lost);
+}
+
+TEST_CASE("an attempt is not over because it cannot be looked at") {
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+  auto containment = make_session_containment("/nowhere/slots");
+  Record started(RecordKind::started);
+  started.start.boot_from_ns = boot_ns();
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t main = ::fork();
+  if (main == 0) {
+    ::setsid();
+    const pid_t left = ::fork();
+    if (left == 0) ::pause();
+    [[maybe_unused]] const ssize_t told = ::write(ends[1], &left, sizeof left);
+    ::_exit(0);
+  }
+  pid_t left = 0;
+  REQUIRE(::read(ends[0], &left, sizeof left) == sizeof left);
+  started.pid = static_cast<std::uint32_t>(main);
+  started.start.boot_to_ns = boot_ns();
+  containment->add(AttemptId(1), started, false);
+  siginfo_t info;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(main), &info, WEXITED | WNOWAIT) == 0);
+  {
+    const NoDescriptors none;
+    CHECK(containment->may_be_left(AttemptId(1)));
+    CHECK(containment->may_be_left(AttemptId(1)));
+  }
+  CHECK(containment->may_be_left(AttemptId(1)));
+  ::kill(left, SIGKILL);
+  REQUIRE(::waitpid(left, nullptr, 0) == left);
+  containment->orphan_reaped(left);
+  CHECK_FALSE(containment->may_be_left(AttemptId(1)));
+  ::waitpid(main, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_CASE("a stranger that got an attempt's pid is not signalled") {
   const pid_t stranger = ::fork();
   if (stranger == 0) {
@@ -225,54 +365,6 @@ TEST_CASE("a stranger that got an attempt's pid is not signalled") {
   CHECK(info.si_pid == 0);
   ::kill(stranger, SIGKILL);
   ::waitpid(stranger, nullptr, 0);
-}
-
-TEST_CASE("control groups are found in every layout") {
-  const auto unified = find_cgroups("0::/system.slice/batond.service\n",
-                                    "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n");
-  REQUIRE(unified.unified);
-  CHECK(unified.unified->folder == "/sys/fs/cgroup/system.slice/batond.service");
-  CHECK_FALSE(unified.memory);
-  const std::string mounts =
-      "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-      "32 23 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-      "33 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-  const auto hybrid = find_cgroups("4:memory:/a/b\n0::/\n", mounts);
-  REQUIRE((hybrid.unified && hybrid.memory));
-  CHECK(hybrid.unified->folder == "/sys/fs/cgroup/unified");
-  CHECK(hybrid.memory->folder == "/sys/fs/cgroup/memory/a/b");
-  CHECK(below(*hybrid.unified, "x").path == "/x");
-  const auto container = find_cgroups("0::/docker/1/x\n", "30 23 0:26 /docker/1 /cg rw - cgroup2 cgroup2 rw\n");
-  REQUIRE(container.unified);
-  CHECK(container.unified->folder == "/cg/x");
-  CHECK_FALSE(find_cgroups("0::/../other\n", mounts).unified);
-  CHECK_FALSE(find_cgroups("", "").unified);
-}
-
-TEST_CASE("a group's processes are killed also where the kernel has no cgroup.kill, and no others are signalled") {
-  std::ifstream self("/proc/self/cgroup"), mounts("/proc/self/mountinfo");
-  const std::string cgroups((std::istreambuf_iterator<char>(self)), {});
-  const auto places = find_cgroups(cgroups, std::string((std::istreambuf_iterator<char>(mounts)), {}));
-  Cgroup group;
-  if (!places.unified || !group.open(below(*places.unified, "baton-test-" + std::to_string(::getpid())), true)) {
-    WARN("skipped: no control group can be made here");
-    return;
-  }
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  CHECK_FALSE(group.signal(child, SIGKILL));  // not in the group
-  REQUIRE(group.write("cgroup.procs", std::to_string(child)));
-  CHECK(group.populated() == true);
-  CHECK(group.processes() == std::vector<pid_t>{child});
-  group.kill(true);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WTERMSIG(status) == SIGKILL);
-  CHECK(group.populated() == false);
-  CHECK(group.remove());
 }
 
 }  // namespace baton::worker

@@ -224,7 +224,7 @@ TEST_CASE(
   const TempFolder outer;
   const auto problem = testing::on_small_disk(outer.root(), "size=4m", [&]() -> std::string {
     constexpr std::uint64_t kKept = 1u << 20;
-    constexpr std::uint64_t kFits = kKept / sizeof(Record);
+    constexpr std::uint64_t kFits = (kKept + kKept / Journal::kSpareShare) / sizeof(Record);
     auto folder = open_folder(outer.root() + "/small");
     if (!folder) return folder.error().message;
     auto journal = Journal::open(folder->fd.get(), kKept);
@@ -246,6 +246,35 @@ TEST_CASE(
     const auto records = journal->read_new();
     if (!records) return records.error().message;
     return records->size() == kFits + 10 ? "" : fmt::format("{} records come back", records->size());
+  });
+  CHECK(problem == "");
+}
+
+TEST_CASE("a journal that cannot be compacted leaves nothing behind and still has room") {
+  const TempFolder outer;
+  const auto problem = testing::on_small_disk(outer.root(), "size=4m", [&]() -> std::string {
+    constexpr std::uint64_t kLong = 1u << 20;
+    auto folder = open_folder(outer.root() + "/small");
+    if (!folder) return folder.error().message;
+    auto journal = Journal::open(folder->fd.get(), kLong);
+    if (!journal) return journal.error().message;
+    std::uint64_t attempt = 0;
+    while (!journal->wants_compaction()) {
+      ++attempt;
+      Record record = started(attempt, 1, static_cast<std::uint32_t>(attempt));
+      if (auto done = journal->append(record); !done) return done.error().message;
+    }
+    testing::fill_disk(outer.root() + "/filler");
+    if (journal->compact()) return "it was compacted on a full disk";
+    if (::faccessat(folder->fd.get(), "journal.new", F_OK, 0) == 0) return "a half-made journal is left";
+    std::uint64_t more = 0;
+    while (!journal->wants_compaction()) {  // it asks again while there is room
+      Record record = exited(++more, 1, 0);
+      if (auto done = journal->append(record); !done) return done.error().message;
+    }
+    std::filesystem::remove(outer.root() + "/filler");
+    if (auto compacted = journal->compact(); !compacted) return compacted.error().message;
+    return journal->read_new()->size() == attempt + more ? "" : "records are lost";
   });
   CHECK(problem == "");
 }

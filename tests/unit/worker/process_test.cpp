@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "no_descriptors.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -116,6 +117,22 @@ TEST_CASE("this process finds itself in /proc") {
   wait_for(child);
   REQUIRE(children.read());
   CHECK(children.pids().empty());
+}
+
+TEST_CASE("a process that is gone is told from one that cannot be looked at") {
+  Spawner spawner;
+  const SpawnResult result = spawner.run({"/bin/true"});
+  REQUIRE(result.error == 0);
+  wait_for(result.pid);
+  CHECK(read_process(result.pid).error().code == ErrorCode::not_found);
+  CHECK(read_environment(result.pid)->empty());
+  CHECK(read_processes().complete);
+  const NoDescriptors none;
+  const auto self = read_process(::getpid());
+  REQUIRE_FALSE(self);
+  CHECK(self.error().code == ErrorCode::io);
+  CHECK_FALSE(read_environment(::getpid()));
+  CHECK_FALSE(read_processes().complete);
 }
 
 TEST_CASE("programs are found on the path as execvp finds them") {

@@ -1,5 +1,7 @@
 #include <baton/worker/resources.hpp>
 
+#include <set>
+
 #include "catch.hpp"
 
 namespace baton::worker {
@@ -52,6 +54,19 @@ TEST_CASE("GPUs are whole devices, or shares of one") {
   REQUIRE(two);
   CHECK(format_devices(two->gpu_devices) == "1,2");
   CHECK_FALSE(allocator.take(amount(0, 0, 100)));
+}
+
+TEST_CASE("no two devices have one number") {
+  HostResources resources = host(0);
+  resources.gpus = {{0, "A"}, {2, "B"}};  // 1 is broken
+  Allocator allocator(amount(0, 0, 4000), resources);
+  std::set<std::string> given;
+  for (int i = 0; i < 4; ++i) {
+    const auto grant = allocator.take(amount(0, 0, 1000));
+    REQUIRE(grant);
+    given.insert(format_devices(grant->gpu_devices));
+  }
+  CHECK(given == std::set<std::string>{"0", "1", "2", "3"});
 }
 
 TEST_CASE("what cannot fit ever is told from what must wait") {

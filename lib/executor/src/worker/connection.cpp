@@ -6,7 +6,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -24,41 +23,60 @@ std::string last_line(std::string_view text) {
 
 }  // namespace
 
-Connection::Connection(boost::asio::io_context& io, const LinkEnd& end, Handlers handlers)
-    : io_(io), stream_(io, end.fd), errors_(io), handlers_(std::move(handlers)) {
+Connection::Connection(boost::asio::io_context& io, const LinkEnd& end, Duration stall_timeout, Handlers handlers)
+    : io_(io),
+      stream_(io, end.fd),
+      errors_(io),
+      handlers_(std::move(handlers)),
+      stall_timeout_(stall_timeout),
+      stall_timer_(io) {
   if (end.errors >= 0) errors_.assign(end.errors);
 }
 
-void Connection::send(const wire::ToWorker& message) {
-  if (closed_) return;
-  wire::append_frame(waiting_, message);
-  if (waiting_.size() > kOutputBytes) {
-    // Not from inside the caller's call.
-    boost::asio::post(io_, [self = shared_from_this()] {
-      self->fail_with({ErrorCode::limit, "the worker session does not read what it is sent"});
-    });
-    return;
-  }
-  if (writing_ || write_planned_) return;
+bool Connection::send(const wire::ToWorker& message) {
+  if (closed_) return true;
+  if (!wire::append_frame(waiting_, message)) return false;
+  if (unsent() > kOutputBytes && !watching_) watch_progress();
+  if (writing_ || write_planned_) return true;
   write_planned_ = true;
   boost::asio::post(io_, [self = shared_from_this()] {
     self->write_planned_ = false;
     self->write();
   });
+  return true;
 }
 
 void Connection::write() {
-  if (closed_ || writing_ || waiting_.empty()) return;
-  leaving_.clear();
-  leaving_.swap(waiting_);
+  if (closed_ || writing_) return;
+  if (left_ == leaving_.size()) {
+    leaving_ = std::exchange(waiting_, {});
+    left_ = 0;
+  }
+  if (leaving_.empty()) return;
   writing_ = true;
-  boost::asio::async_write(stream_, boost::asio::buffer(leaving_),
-                           [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+  stream_.async_write_some(boost::asio::buffer(leaving_) + left_,
+                           [self = shared_from_this()](const boost::system::error_code& error, std::size_t bytes) {
                              self->writing_ = false;
                              if (self->closed_) return;
                              if (error) return self->end_with({ErrorCode::unavailable, error.message()});
+                             self->left_ += bytes;
+                             self->progressed_ = true;
                              self->write();
                            });
+}
+
+// How much waits says nothing alone: a turn of the loop may have a lot to say, and nothing leaves within it.
+void Connection::watch_progress() {
+  watching_ = true;
+  progressed_ = false;
+  stall_timer_.expires_after(stall_timeout_);
+  stall_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
+    self->watching_ = false;
+    if (cancelled || self->closed_) return;
+    if (self->unsent() <= kOutputBytes) return;
+    if (self->progressed_) return self->watch_progress();
+    self->fail_with({ErrorCode::limit, "the worker session does not read what it is sent"});
+  });
 }
 
 void Connection::pause(bool paused) {
@@ -143,6 +161,7 @@ void Connection::close() {
   boost::system::error_code ignored;
   stream_.close(ignored);
   errors_.close(ignored);
+  stall_timer_.cancel();
 }
 
 }  // namespace baton::executor

@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,17 +15,17 @@
 
 namespace baton::executor {
 
-// More waiting bytes than this mean that the session does not read any more: the link is given up.
+// If more than this waits and none of it leaves for a while, the session does not read any more: the link is given up.
 inline constexpr std::size_t kOutputBytes = 64u << 20;
 // So much is kept of what a link's program says on stderr.
 inline constexpr std::size_t kSaidBytes = 1u << 10;
 
 class Connection final : public Stream, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::io_context& io, const LinkEnd& end, Handlers handlers);
+  Connection(boost::asio::io_context& io, const LinkEnd& end, Duration stall_timeout, Handlers handlers);
 
   // Many messages of one turn of the loop leave in one write.
-  void send(const wire::ToWorker& message) override;
+  bool send(const wire::ToWorker& message) override;
   void pause(bool paused) override;
   void close() override;
 
@@ -32,6 +33,8 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   void read();
   void on_read(std::size_t bytes);
   void write();
+  void watch_progress();
+  [[nodiscard]] std::size_t unsent() const { return waiting_.size() + leaving_.size() - left_; }
   void await_words();
   bool hear();
   void end_with(Error error);
@@ -44,8 +47,13 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   Handlers handlers_;
   wire::FrameReader<wire::ToDaemon> reader_;
   std::array<char, 64u << 10> input_;
-  std::string waiting_;  // frames that the write under way does not carry
-  std::string leaving_;  // what is being written
+  std::string waiting_;   // frames that the write under way does not carry
+  std::string leaving_;   // what is being written
+  std::size_t left_ = 0;  // of it
+  const Duration stall_timeout_;
+  boost::asio::steady_timer stall_timer_;
+  bool progressed_ = false;  // since stall_timer_ was armed
+  bool watching_ = false;
   bool write_planned_ = false;
   bool writing_ = false;
   bool reading_ = false;

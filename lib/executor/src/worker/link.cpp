@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace baton::executor {
@@ -30,7 +31,8 @@ Link::Link(LinkPorts& ports, const WorkerExecutorOptions& options, LinkOptions l
       pause_before_retry_(options.first_retry),
       retry_timer_(ports.make_timer()),
       handshake_timer_(ports.make_timer()),
-      down_timer_(ports.make_timer()) {
+      down_timer_(ports.make_timer()),
+      steady_timer_(ports.make_timer()) {
   status_.id = link_.id;
   status_.name = link_.name;
   status_.labels = link_.labels;
@@ -87,7 +89,7 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
   std::optional<Error> error;
   for (wire::ToDaemon& message : messages) {
     if (auto* refused = std::get_if<wire::Refused>(&message)) {
-      error = Error{ErrorCode::denied, fmt::format("refused: {}", refused->reason)};
+      error = Error{ErrorCode::denied, fmt::format("refused: {}", bounded_text(std::move(refused->reason)))};
       break;
     }
     const bool is_welcome = std::holds_alternative<wire::Welcome>(message);
@@ -116,12 +118,16 @@ void Link::on_messages(std::vector<wire::ToDaemon> messages) {
 }
 
 void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events) {
+  bound_words(welcome);
   greeted_ = true;
   ++unsettled_ups_;
   handshake_timer_->cancel();
   down_timer_->cancel();
   down_reported_ = false;
-  pause_before_retry_ = options_.first_retry;
+  // Not before: a session that greets and then fails would be started ten times a second.
+  steady_timer_->start(options_.steady_after, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->pause_before_retry_ = self->options_.first_retry;
+  });
   boot_id_ = welcome.boot_id;
   const std::string before = read_boot_file(link_.boot_file);
   const bool rebooted = !before.empty() && before != boot_id_ && !mutated(Mutation::ignore_reboot);
@@ -142,12 +148,15 @@ void Link::on_log_data(wire::LogData data) {
   if (read == reads_.end()) return;  // nobody asked: the worker is not trusted
   const auto done = std::move(read->second);
   reads_.erase(read);
-  if (!data.error.empty()) return done(fail(ErrorCode::io, "worker {}: {}", link_.name, data.error));
+  if (!data.error.empty()) {
+    return done(fail(ErrorCode::io, "worker {}: {}", link_.name, bounded_text(std::move(data.error))));
+  }
   done(LogChunk{.offset = data.offset, .bytes = std::move(data.bytes), .end = data.end});
 }
 
 void Link::drop_connection() {
   handshake_timer_->cancel();
+  steady_timer_->cancel();
   if (connection_) connection_->close();
   connection_.reset();
   greeted_ = false;
@@ -197,8 +206,29 @@ void Link::retry_later() {
 }
 
 void Link::send(const wire::ToWorker& message) {
-  if (std::holds_alternative<wire::Launch>(message) && unsettled_ups_ > 0) return;
-  if (connection_ && greeted_) connection_->send(message);
+  const auto* launch = std::get_if<wire::Launch>(&message);
+  if (launch != nullptr && unsettled_ups_ > 0) return;
+  if (!connection_ || !greeted_ || connection_->send(message) || launch == nullptr) return;
+  refuse(launch->attempt,
+         fmt::format("the task cannot be sent to its worker: with its script, arguments and environment "
+                     "it is over {} MiB",
+                     limits::kFrameBytes >> 20));
+}
+
+// An attempt that never reaches its worker ends as if the worker had refused it.
+void Link::refuse(AttemptId attempt, std::string message) {
+  wire::Outcome outcome;
+  outcome.cause = wire::ExitCause::spawn_error;
+  outcome.detail = E2BIG;
+  outcome.message = std::move(message);
+  outcome.ended_at = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  ports_.post([weak = weak_from_this(), attempt, outcome = std::move(outcome)] {
+    auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    std::vector<engine::Event> events;
+    events.emplace_back(to_ended(self->link_.id, attempt, outcome));
+    self->sink_(std::move(events));
+  });
 }
 
 void Link::read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_end,

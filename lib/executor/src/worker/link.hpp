@@ -21,8 +21,9 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void start();
   void stop();  // says nothing more
-  // Dropped unless online. A launch is also dropped while a WorkerUp waits for its commit: it was decided for the
-  // session before, and what the engine still wants of it is told again behind that commit.
+  // Dropped unless online. A launch that is too large for the protocol ends its attempt, as one that the worker
+  // refuses. A launch is also dropped while a WorkerUp waits for its commit: it was decided for the session before, and
+  // what the engine still wants of it is told again behind that commit.
   void send(const wire::ToWorker& message);
   void read_log(engine::LogPlace place, std::uint32_t max_bytes, bool from_end,
                 std::function<void(Result<LogChunk>)> done);
@@ -39,6 +40,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void drop_connection();
   void retry_later();
   void report_down();
+  void refuse(AttemptId attempt, std::string message);
   void arm_handshake_timer();
 
   LinkPorts& ports_;
@@ -54,7 +56,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool stopped_ = false;
   bool paused_ = false;
   Duration pause_before_retry_;
-  std::unique_ptr<Timer> retry_timer_, handshake_timer_, down_timer_;
+  std::unique_ptr<Timer> retry_timer_, handshake_timer_, down_timer_, steady_timer_;
   std::string boot_id_;  // of the worker's host, as the present session said
   std::uint64_t next_read_ = 1;
   std::map<std::uint64_t, std::function<void(Result<LogChunk>)>> reads_;

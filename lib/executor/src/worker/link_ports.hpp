@@ -1,5 +1,5 @@
 // What a Link needs of the world: a stream to a session, timers, and a loop to be called on. The daemon's are made of
-// Asio (asio_ports.hpp), the simulator's of virtual time.
+// Asio (worker_executor.cpp), the simulator's of virtual time.
 #pragma once
 #include <baton/executor/worker_executor.hpp>
 
@@ -18,8 +18,9 @@ class Stream {
     std::function<void(Error)> closed;                          // once, unless close() was called first
   };
   virtual ~Stream() = default;
-  virtual void send(const wire::ToWorker& message) = 0;  // queued; never calls a handler from inside
-  virtual void pause(bool paused) = 0;                   // while paused nothing is read
+  // Queued; never calls a handler from inside. False, and nothing is sent, if the message is too large for a frame.
+  virtual bool send(const wire::ToWorker& message) = 0;
+  virtual void pause(bool paused) = 0;  // while paused nothing is read
   virtual void close() = 0;
 };
 

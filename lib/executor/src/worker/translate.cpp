@@ -26,9 +26,9 @@ std::uint64_t number(std::uint64_t told) {
   return std::min<std::uint64_t>(told, std::numeric_limits<std::int64_t>::max());
 }
 
-std::string text(std::string told) {
-  if (told.size() > kMessageBytes) told.resize(kMessageBytes);
-  return is_valid_utf8(told) ? std::move(told) : escape_control(told);
+void bound_word(std::string& told) {
+  if (told.size() > kWordBytes) told.resize(kWordBytes);
+  told = escape_control(told);
 }
 
 bool are_possible(const std::map<std::string, std::string>& outputs) {
@@ -41,6 +41,17 @@ bool are_possible(const std::map<std::string, std::string>& outputs) {
 }
 
 }  // namespace
+
+std::string bounded_text(std::string told) {
+  if (told.size() > kMessageBytes) told.resize(kMessageBytes);
+  return is_valid_utf8(told) ? std::move(told) : escape_control(told);
+}
+
+void bound_words(wire::Welcome& welcome) {
+  for (std::string* word : {&welcome.version, &welcome.host, &welcome.boot_id, &welcome.containment}) bound_word(*word);
+  if (welcome.gpus.size() > kWorkerGpus) welcome.gpus.resize(kWorkerGpus);
+  for (std::string& name : welcome.gpus) bound_word(name);
+}
 
 workflow::Resources to_resources(const wire::Capacity& capacity) {
   workflow::Resources resources{.cpu_milli = amount(capacity.cpu_milli),
@@ -137,7 +148,7 @@ engine::AttemptEnded to_ended(WorkerId worker, AttemptId attempt, wire::Outcome 
   ended.failure = to_failure(outcome);
   if (outcome.cause == wire::ExitCause::exited) ended.exit_code = outcome.detail;
   if (outcome.cause == wire::ExitCause::missing_output) ended.exit_code = 0;
-  ended.message = text(std::move(outcome.message));
+  ended.message = bounded_text(std::move(outcome.message));
   ended.outputs = std::move(outcome.outputs);
   if (outcome.started_at != TimePoint{}) ended.started_at = time(outcome.started_at);
   ended.ended_at = time(outcome.ended_at);

@@ -11,6 +11,8 @@ namespace baton::executor {
 
 inline constexpr std::size_t kMessageBytes = 4u << 10;  // what a worker says for people of one attempt
 inline constexpr std::size_t kWorkerResources = 256;    // kinds of resources of one worker
+inline constexpr std::size_t kWordBytes = 256;          // a name that a worker has for itself, its host or a device
+inline constexpr std::size_t kWorkerGpus = 64;
 
 workflow::Resources to_resources(const wire::Capacity& capacity);
 wire::Capacity to_capacity(const workflow::Resources& resources);
@@ -19,6 +21,11 @@ wire::LogExtent to_extent(const engine::LogPlace& place);
 
 wire::Launch to_wire(engine::Launch launch);
 wire::Kill to_wire(const engine::Kill& kill);
+
+// What a worker says for people: UTF-8, at most kMessageBytes of what it said.
+std::string bounded_text(std::string told);
+// What it says of itself, each word in one short line.
+void bound_words(wire::Welcome& welcome);
 
 // A worker is not trusted: whatever it says, what comes out of these fits the database and is safe to reckon with.
 // Times lie between 1970 and 9999, numbers fit 64 bits with a sign, texts are UTF-8 and not long.

@@ -61,7 +61,8 @@ class AsioTimer final : public Timer {
 
 class AsioPorts final : public LinkPorts {
  public:
-  explicit AsioPorts(boost::asio::io_context& io) : io_(io), children_(std::make_shared<Children>(io)) {
+  AsioPorts(boost::asio::io_context& io, Duration stall_timeout)
+      : io_(io), stall_timeout_(stall_timeout), children_(std::make_shared<Children>(io)) {
     children_->wait();
   }
   ~AsioPorts() override { children_->stop(); }
@@ -70,13 +71,14 @@ class AsioPorts final : public LinkPorts {
     const Result<LinkEnd> end = link.dial();
     if (!end) return std::unexpected(end.error());
     if (end->pid > 0) children_->add(end->pid);
-    return std::make_shared<Connection>(io_, *end, std::move(handlers));
+    return std::make_shared<Connection>(io_, *end, stall_timeout_, std::move(handlers));
   }
   std::unique_ptr<Timer> make_timer() override { return std::make_unique<AsioTimer>(io_); }
   void post(std::function<void()> completion) override { boost::asio::post(io_, std::move(completion)); }
 
  private:
   boost::asio::io_context& io_;
+  const Duration stall_timeout_;
   std::shared_ptr<Children> children_;
 };
 
@@ -84,7 +86,8 @@ class AsioPorts final : public LinkPorts {
 
 std::unique_ptr<Executor> make_worker_executor(boost::asio::io_context& io, WorkerExecutorOptions options,
                                                EventSink sink) {
-  return std::make_unique<LinkSet>(std::make_unique<AsioPorts>(io), std::move(options), sink);
+  auto ports = std::make_unique<AsioPorts>(io, options.stall_timeout);
+  return std::make_unique<LinkSet>(std::move(ports), std::move(options), sink);
 }
 
 }  // namespace baton::executor

@@ -40,6 +40,9 @@ inline constexpr std::size_t kPageSize = 1'000;
 inline constexpr std::size_t kFrameBytes = 16u << 20;
 inline constexpr std::size_t kLogChunkBytes = 256u << 10;
 
+// What a worker's programs say of their own problems.
+inline constexpr std::int64_t kSupervisorLogBytes = 1 << 20;
+
 // Queues inside the daemon.
 inline constexpr std::size_t kEventQueue = 65'536;
 // One batch is on its way to the disk while the next one is queued behind it; more would only make batches smaller.

@@ -43,6 +43,8 @@ struct WorkerExecutorOptions {
   Duration down_after = std::chrono::seconds(4);          // a link that broke may take this long to come back
   Duration first_retry = std::chrono::milliseconds(100);  // doubles with each failure
   Duration last_retry = std::chrono::seconds(10);
+  Duration steady_after = std::chrono::seconds(5);    // a link that stays up so long has come back; retries begin anew
+  Duration stall_timeout = std::chrono::seconds(30);  // a session that reads nothing for so long, while much waits
 };
 
 // `io` must outlive the executor.

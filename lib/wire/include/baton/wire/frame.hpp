@@ -13,8 +13,8 @@ namespace baton::wire {
 
 // Appends one frame to `out`, so that many messages leave in one write. False, and nothing is appended, if the message
 // is over limits::kFrameBytes; only a Launch with a huge script or a Welcome with a huge inventory can be.
-bool append_frame(std::string& out, const ToWorker& message);
-bool append_frame(std::string& out, const ToDaemon& message);
+[[nodiscard]] bool append_frame(std::string& out, const ToWorker& message);
+[[nodiscard]] bool append_frame(std::string& out, const ToDaemon& message);
 
 // Takes bytes as they arrive, cut anywhere, and gives back whole messages. After an error it gives nothing more: the
 // stream is out of step and the link must be closed.

@@ -18,6 +18,8 @@
 
 namespace baton::worker {
 
+class Host;
+
 // What a process enters when it is spawned; -1: nothing. The descriptors are the containment's, until its next call.
 struct Enclosure {
   int cgroup_fd = -1;        // the group's folder, for clone3(2)
@@ -38,17 +40,19 @@ class Containment {
   virtual void add(AttemptId attempt, const Record& started, bool adopted) = 0;
   // Every attempt of an earlier session that is not over was added. What is left of others is ended.
   virtual void settle() = 0;
-  // The attempt is over and nothing of it is left, or it was given up.
-  virtual void remove(AttemptId attempt) = 0;
+  // The attempt is over and nothing of it is left. False: what enclosed it could not be removed, so that its slot must
+  // not be used again.
+  virtual bool remove(AttemptId attempt) = 0;
   // The main process is reaped, or may have been: from now on its pid may be a stranger's.
   virtual void main_reaped(AttemptId attempt) = 0;
   // A child of this process that is no main process was reaped.
   virtual void orphan_reaped(pid_t pid) = 0;
 
-  // The main process ended, best before it is reaped: false if nothing is left of the attempt. Cheap when no task left
-  // orphans.
+  // The main process ended, best before it is reaped: false if nothing is left of the attempt for certain. Cheap when
+  // no task left orphans.
   virtual bool may_be_left(AttemptId attempt) = 0;
-  // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living.
+  // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living,
+  // which says nothing of those that could not be seen.
   virtual std::size_t signal_all(AttemptId attempt, int signal) = 0;
   // The kernel has ended one of its processes for want of memory. False where it does not say so.
   [[nodiscard]] virtual bool out_of_memory(AttemptId attempt) const = 0;
@@ -60,9 +64,9 @@ class Containment {
 // is not mistaken for this one.
 std::unique_ptr<Containment> make_session_containment(std::string slots_path);
 
-// By control groups below this process' own where they may be made there, else by session. `folder` must outlive it.
-// The environment variable BATON_CONTAINMENT=session asks for the latter.
-std::unique_ptr<Containment> make_containment(const Folder& folder);
+// By control groups below this process' own where they may be made there, else by session. `folder` and `host`, which
+// is told of problems, must outlive it. The environment variable BATON_CONTAINMENT=session asks for the latter.
+std::unique_ptr<Containment> make_containment(const Folder& folder, Host& host);
 
 // Removes the worker folder's control groups that are empty and of which nothing is to be told any more.
 void remove_idle_cgroups(int folder);

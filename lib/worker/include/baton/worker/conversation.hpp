@@ -14,12 +14,13 @@ namespace baton::worker {
 
 class Conversation {
  public:
-  // When the daemon reads this much more slowly than we write, its messages wait.
+  // When so much waits for the daemon to read it, its messages wait.
   static constexpr std::size_t kBacklogBytes = 4u << 20;
 
   Conversation(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id);
 
-  // Bytes from the daemon, cut anywhere. After an end nothing is taken any more.
+  // Bytes from the daemon, cut anywhere; none: output has left, and messages may have waited for that. After an end
+  // nothing is taken any more.
   void feed(std::string_view bytes);
   // Starts what fits. At the end of every turn of the loop, before the output leaves.
   void end_turn();
@@ -39,6 +40,7 @@ class Conversation {
  private:
   void on(const wire::Hello& hello);
   void dispatch(wire::ToWorker message);
+  void say(const wire::ToDaemon& message);
   void refuse(std::string reason);
   void give_up(std::string problem);
 

@@ -1,8 +1,10 @@
 // The worker folder: everything one daemon has on one host.
 //
 //   supervisor.{sock,lock,log}  session.lock  start.lock    who is running
-//   journal, journal.lock                                   what happened to attempts (journal.hpp)
+//   journal, journal.lock, journal.new                      what happened to attempts (journal.hpp)
 //   daemon                                                  whose folder this is: id and highest incarnation seen
+//   boot-id                                                 the daemon's: of the boot that attempts were given to
+//   cgroups                                                 where control groups of this worker may be
 //   logs/NNNNNNNN.seg, slots/NNNNNNNN/, trash/              output and scratch of attempts (slots.hpp)
 //   details/ATTEMPT                                         outcomes that do not fit a journal record
 #pragma once

@@ -37,8 +37,8 @@ class Ledger {
   void decide_if_replaced(AttemptId attempt);
 
   std::map<AttemptId, Entry> entries_;
-  std::unordered_map<std::uint32_t, AttemptId> by_pid_;      // the last to start with this pid
-  std::unordered_map<std::uint32_t, AttemptId> by_segment_;  // the last to start in this slot
+  std::unordered_map<std::uint32_t, AttemptId> by_pid_;   // the last to start with this pid
+  std::unordered_map<std::uint32_t, AttemptId> by_slot_;  // the last to start in this slot
   std::uint64_t starts_ = 0;
   std::string boot_id_;
 };
@@ -47,6 +47,8 @@ class Ledger {
 class Journal {
  public:
   static constexpr std::uint64_t kCompactBytes = 8u << 20;
+  // Of what makes it long: room that is kept beyond, for when a full disk lets nothing be compacted.
+  static constexpr std::uint64_t kSpareShare = 4;
 
   // `folder` stays the caller's and must outlive the journal.
   static Result<Journal> open(int folder, std::uint64_t compact_bytes = kCompactBytes);
@@ -57,12 +59,14 @@ class Journal {
   // The intact records that were not read yet, in order; whatever else is between them is skipped.
   Result<std::vector<Record>> read_new();
   [[nodiscard]] bool wants_compaction() const { return size_ >= compact_at_; }
-  // Replaces the journal by what still matters of it. On an error the old one stays in use.
+  // Replaces the journal by what still matters of it. On an error the old one stays in use, and after some more records
+  // it wants this again.
   Result<void> compact();
 
  private:
   Journal(int folder, Descriptor fd, std::uint64_t size, std::uint64_t compact_bytes);
 
+  Result<void> rewrite();
   // A piece at a time: a long journal does not have to fit into memory.
   Result<void> read(std::uint64_t& from, const std::function<void(const Record&)>& take) const;
 

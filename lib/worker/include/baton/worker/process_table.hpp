@@ -1,6 +1,7 @@
-// What /proc says about processes.
+// What /proc says about processes. That it cannot be asked (no descriptors are left, say) never counts as an answer.
 #pragma once
 #include <baton/base/descriptor.hpp>
+#include <baton/base/result.hpp>
 
 #include <sys/types.h>
 
@@ -21,10 +22,18 @@ struct ProcessStat {
   [[nodiscard]] bool living() const { return state != 'Z' && state != 'X'; }
 };
 
-// nullopt: there is no such process. Also works for one that has exited and is not reaped yet.
-std::optional<ProcessStat> read_process(pid_t pid);
-// Every process of the host, by pid. Not one instant: processes come and go while it is read.
-std::vector<ProcessStat> read_processes();
+// Also works for a process that has exited and is not reaped yet. not_found: there is none of this pid; any other
+// error: it could not be looked at.
+Result<ProcessStat> read_process(pid_t pid);
+
+// Processes of the host, by pid. Not one instant: they come and go while it is read. Those that are hidden from this
+// user (hidepid, proc(5)) are not among them; if others could not be looked at it is not complete.
+struct ProcessList {
+  std::vector<ProcessStat> processes;
+  bool complete = false;
+};
+ProcessList read_processes();
+
 // The direct children of one process (of its main thread), read again and again.
 class ChildList {
  public:
@@ -38,8 +47,9 @@ class ChildList {
   std::string text_;
   std::vector<pid_t> pids_;
 };
-// The first 128 KiB of a process' environment as it was at its exec; empty if it may not be read.
-std::string read_environment(pid_t pid);
+// The first 128 KiB of a process' environment as it was at its exec; empty if it is gone or hides it from this user.
+// Errors: it could not be looked at.
+Result<std::string> read_environment(pid_t pid);
 // The value of NAME in such an environment.
 std::optional<std::string> find_variable(const std::string& environment, std::string_view name);
 

@@ -1,4 +1,5 @@
-// The three ways to run baton-worker. Each gives the process' exit code and writes one line to stderr if it fails.
+// The ways to run baton-worker, but for `check` (check.hpp). Each gives the process' exit code and writes one line to
+// stderr if it fails.
 #pragma once
 #include <chrono>
 #include <string>

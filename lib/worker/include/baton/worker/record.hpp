@@ -33,8 +33,8 @@ struct Record {
     std::int64_t timeout_us, grace_us;
     std::int64_t cpu_milli, memory_bytes, gpu_milli;
     std::uint64_t gpu_devices;  // bit per device index
-    std::uint32_t segment;      // also the slot's number
-    std::uint32_t padding;
+    std::uint32_t segment;
+    std::uint32_t slot;  // 0: the segment's number, in records of when the two were one
   };
   struct End {
     std::uint64_t start_ns;  // of the process, by /proc; 0 from the session, which knows it is its child
@@ -67,6 +67,10 @@ struct Record {
   }
 };
 static_assert(sizeof(Record) == 128 && std::is_trivially_copyable_v<Record>);
+
+inline std::uint32_t slot_of(const Record& started) noexcept {
+  return started.start.slot != 0 ? started.start.slot : started.start.segment;
+}
 
 // Fills in magic, version and crc.
 void seal(Record& record) noexcept;

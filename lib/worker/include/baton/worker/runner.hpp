@@ -92,6 +92,7 @@ class Runner {
   void set_due(AttemptId attempt, Running& run, std::uint64_t due);
   void end_without_start(AttemptId attempt, wire::Outcome outcome);
   void conclude(AttemptId attempt, wire::Outcome outcome, bool has_record);
+  void compact_if_long();
 
   // runner_start.cpp
   void start(AttemptId attempt, const wire::Launch& launch, Grant grant);

@@ -1,7 +1,9 @@
 // Where attempts write: a log segment and a scratch folder for each attempt that runs at the same time as others.
 //
-// A slot is used by one attempt after the other. Its number is the segment's number, given once and never again in a
-// worker folder. An attempt's log is what was appended to the segment while it had the slot.
+// A slot is used by one attempt after the other. A segment that an attempt has written to is that attempt's for good:
+// a task reaches its segment through /proc/self/fd and may cut it, as any file of its own. One that is empty goes on to
+// the slot's next attempt under a number of its own. A number is given once in a worker folder: to a slot and its first
+// segment, or to a segment.
 #pragma once
 #include <baton/base/descriptor.hpp>
 #include <baton/base/result.hpp>
@@ -9,6 +11,7 @@
 #include <baton/worker/sweeper.hpp>
 
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,28 +22,28 @@ namespace baton::worker {
 
 struct Slot {
   std::uint32_t number = 0;
-  Descriptor log;           // opened to append
-  std::uint64_t end = 0;    // the segment's size when an attempt had it last, and where the next one begins
-  std::string folder;       // slots/NNNNNNNN, below the worker folder
-  std::string tmp_path;     // absolute: BATON_TMPDIR
-  std::string output_path;  // absolute: BATON_OUTPUT; need not exist
-  std::string script_path;  // absolute
+  std::uint32_t segment = 0;  // 0: none yet
+  Descriptor log;             // the segment, opened to append; none while the slot is free and needs a fresh one
+  std::string folder;         // slots/NNNNNNNN, below the worker folder
+  std::string tmp_path;       // absolute: BATON_TMPDIR
+  std::string output_path;    // absolute: BATON_OUTPUT; need not exist
+  std::string script_path;    // absolute
+  timespec folder_marked_at{}, tmp_marked_at{};  // when the two folders were found or made empty
 };
 
 class Slots {
  public:
-  static constexpr std::uint64_t kRotateBytes = 64u << 20;
+  explicit Slots(const Folder& folder);
 
-  explicit Slots(const Folder& folder, std::uint64_t rotate_bytes = kRotateBytes);
-
-  // Takes stock of the folder. `in_use`: slots of attempts that still run; what others left behind is discarded.
-  Result<void> open(const std::set<std::uint32_t>& in_use);
-  // A slot with an empty scratch folder.
+  // Takes stock of the folder. In use are the slots and segments of attempts that still run; what is in other slots is
+  // discarded, other segments are kept.
+  Result<void> open(const std::set<std::uint32_t>& slots_in_use, const std::set<std::uint32_t>& segments_in_use);
+  // A slot with an empty scratch folder and an empty segment.
   Result<Slot*> acquire();
   // The slot of an attempt that an earlier session started. A damaged journal may name one slot for several attempts
   // that have not ended: each gets a Slot of its own, and the last one released is the one that may be used again.
-  Result<Slot*> adopt(std::uint32_t number);
-  // `reusable`: nothing can write to it any more.
+  Result<Slot*> adopt(std::uint32_t number, std::uint32_t segment);
+  // `reusable`: nothing can write to it any more, and nothing of its number is left elsewhere.
   void release(Slot* slot, bool reusable);
 
   // The segment's size now.
@@ -48,19 +51,21 @@ class Slots {
   Sweeper& sweeper() { return sweeper_; }
 
  private:
+  Result<std::uint32_t> fresh_number();
   Result<Slot*> take();
-  Result<Slot*> make(std::uint32_t number);
-  Result<void> furnish(const Slot& slot);
-  bool tidy(const Slot& slot);
+  Slot* make(std::uint32_t number);
+  Result<void> give_segment(Slot& slot);
+  bool rename_segment(std::uint32_t from, std::uint32_t to);
+  Result<void> furnish(Slot& slot);
+  bool tidy(Slot& slot);
   void drop(const Slot* slot);
 
   const Folder& folder_;
-  std::uint64_t rotate_bytes_;
   Sweeper sweeper_;
   std::multimap<std::uint32_t, std::unique_ptr<Slot>> slots_;  // in use or free; several of one number: see adopt()
   std::vector<Slot*> free_;
-  std::vector<std::uint32_t> known_;  // segments of earlier sessions that have room left
-  std::uint32_t next_ = 1;
+  std::vector<std::uint32_t> empty_;  // segments that nobody has written to and no slot has
+  std::uint64_t next_ = 1;            // the number that is given next
 };
 
 // Names below the worker folder: slots/NNNNNNNN and logs/NNNNNNNN.seg.

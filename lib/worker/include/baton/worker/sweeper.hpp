@@ -20,12 +20,16 @@ class Sweeper {
   // Moves `name` (relative to the worker folder, made by us) into the trash. not_found is no error.
   Result<void> discard(const std::string& name);
   [[nodiscard]] bool pending() const { return pending_; }
-  // Removes up to about `budget` entries; true if there is more to do.
+  // Looks at up to about `budget` entries; true if there is more to do. What cannot be removed does not keep it going.
   bool step(std::size_t budget);
 
  private:
+  struct Step {
+    std::size_t budget = 0;
+    std::size_t done = 0;  // removed, moved or given up
+  };
   std::string fresh_name();
-  bool sweep_folder(int trash, const std::string& name, std::size_t& budget);
+  bool sweep_folder(int trash, const std::string& name, Step& step);
 
   int folder_;
   std::uint64_t next_ = 0;
