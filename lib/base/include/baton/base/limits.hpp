@@ -20,6 +20,12 @@ inline constexpr std::size_t kExpressionDepth = 64;
 inline constexpr std::size_t kExpressionSteps = 100'000;
 inline constexpr std::size_t kExpressionValueBytes = 16u << 20;  // a value that an expression builds
 inline constexpr std::size_t kOutputs = 1'000;                   // of a task, and of a workflow
+inline constexpr std::size_t kParamValueBytes = 64u << 10;
+inline constexpr std::size_t kPatternBytes = 512;
+inline constexpr std::size_t kPatternValueBytes = 1u << 10;  // of a value that is matched with a pattern
+inline constexpr std::size_t kPatternParts = 1'000;          // once its counts are written out; a{9} has nine
+inline constexpr std::size_t kAllPatternParts = 8'000;       // of a workflow
+inline constexpr std::size_t kPatternValues = 100;           // in the `enum` of a parameter with a pattern
 inline constexpr std::size_t kUsesDepth = 8;
 inline constexpr std::size_t kBundleFiles = 256;
 inline constexpr std::size_t kNameBytes = 64;         // and of an id
@@ -38,6 +44,7 @@ inline constexpr std::size_t kHttpConnections = 1'024;
 inline constexpr std::size_t kJsonDepth = 64;
 inline constexpr std::size_t kJsonValues = 1'000'000;  // an empty list takes 3 bytes in a body and about 60 in memory
 inline constexpr std::size_t kPageSize = 1'000;
+inline constexpr std::size_t kRemarkBytes = 4u << 10;  // the reason of a cancel, the comment of a decision
 
 // Frames between batond and a worker session.
 inline constexpr std::size_t kFrameBytes = 16u << 20;
