@@ -140,12 +140,19 @@ void show_failures(api::Client& client, Output& out, const views::RunView& run) 
     query.attempt = entry.attempt;
     query.tail = kShownLogLines;
     bool is_empty = true;
-    (void)client.log(query, [&](std::string_view bytes) {
+    const auto end = client.log(query, [&](std::string_view bytes) {
       is_empty = is_empty && bytes.empty();
       out.write(lines.feed(bytes));
       return out.ok();
     });
-    out.write(is_empty ? std::string("   │ (nothing)\n") : lines.finish());
+    out.write(lines.finish());
+    if (!end) {
+      out.write(
+          Line().add("   │ ").add(fmt::format("(not all of it: {})", end.error().error.message)).render(0, false) +
+          '\n');
+    } else if (is_empty) {
+      out.write("   │ (nothing)\n");
+    }
   }
 }
 

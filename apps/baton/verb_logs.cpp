@@ -97,7 +97,10 @@ Outcome follow_logs(Session& session, const LogsOptions& options, const views::R
     if (!end) return std::unexpected(end.error());
     if (*end == FollowEnd::interrupted) return kExitInterrupted;
   }
-  streams.finish();
+  if (const std::size_t incomplete = streams.finish(); incomplete != 0) {
+    return refuse(ErrorCode::unavailable, "the connection broke before {} could be read to the end",
+                  counted(incomplete, "log"));
+  }
   return kExitSucceeded;
 }
 
