@@ -290,7 +290,27 @@ NeedsInfo needs_info(FileContext& file, TaskIndex index) {
   return known->second.info;
 }
 
+namespace {
+
+// Each task gets a copy of its defaults, so that a small file could ask for much memory.
+bool check_defaults(FileContext& file) {
+  const Defaults& defaults = file.defaults;
+  const std::size_t entries = defaults.env.size() + defaults.pools.size() + defaults.runs_on.labels.size() +
+                              defaults.resources.custom_milli.size() + defaults.shell.size() +
+                              (defaults.retry.on ? defaults.retry.on->size() : 0);
+  // A shell of a few words, and the like, is what any task has.
+  constexpr std::size_t kFew = 16;
+  if (entries <= kFew || entries * file.heads.size() <= limits::kInheritedEntries) return true;
+  file.problems.error(file.heads.front().key.offset(),
+                      fmt::format("`defaults` has {} entries for each of {} tasks, in all more than {}", entries,
+                                  file.heads.size(), limits::kInheritedEntries));
+  return false;
+}
+
+}  // namespace
+
 void read_tasks(FileContext& file) {
+  if (!check_defaults(file)) return;
   TaskEdges edges;
   std::vector<TaskSpec>& tasks = file.spec.tasks;
   tasks.reserve(file.heads.size());

@@ -160,6 +160,18 @@ TEST_CASE("what many expressions refer to is kept once") {
   CHECK(peak_kib() - before < 150'000);
 }
 
+TEST_CASE("defaults cannot be copied to ever so many tasks") {
+  std::string defaults = "defaults:\n  env:\n", tasks = "tasks:\n";
+  for (int i = 0; i < 1'000; ++i) defaults += fmt::format("    VARIABLE_{}: a value that takes some room\n", i);
+  for (int i = 0; i < 998; ++i) tasks += fmt::format("  t{}: {{run: x}}\n", i);
+  CHECK(problems_in(defaults + tasks).empty());
+  for (int i = 0; i < 50'000; ++i) tasks += fmt::format("  u{}: {{run: x}}\n", i);
+  const long before = peak_kib();
+  CHECK(refusal(defaults + tasks) ==
+        "1004:3: `defaults` has 1002 entries for each of 50998 tasks, in all more than 1000000\n");
+  CHECK(peak_kib() - before < 1'000'000);
+}
+
 TEST_CASE("outputs of a workflow have a limit too, and wrong ones are not all looked at") {
   std::string text = "tasks: {a: {run: x}}\noutputs:\n";
   for (int i = 0; i <= 1'000; ++i) text += fmt::format("  o{}: x\n", i);

@@ -12,6 +12,7 @@ inline constexpr std::size_t kYamlNodes = 4'000'000;
 inline constexpr std::size_t kYamlAliasExpansion = 100'000;  // nodes that aliases may add to a document
 inline constexpr std::size_t kDiagnostics = 100;             // reported for one file
 inline constexpr std::size_t kTasks = 200'000;
+inline constexpr std::size_t kInheritedEntries = 1'000'000;  // of `defaults`, copied to all tasks
 inline constexpr std::size_t kInstancesPerTask = 1'000'000;
 inline constexpr std::size_t kExpressions = 1'000'000;  // in one file; each takes some hundred bytes
 inline constexpr std::size_t kTextExpressions = 1'000;  // in one text
