@@ -4,23 +4,60 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <deque>
 #include <map>
 
 namespace baton::cli {
 namespace {
 
-// Hidden in the help of each verb, which says where to read about them.
-constexpr const char* kHidden = "";
+constexpr const char* kEverywhere = "Options everywhere";
 
-void add_global_options(CLI::App& app, GlobalOptions& options, bool shown) {
+// The help of a verb says where to read about them. CLI11's own way to hide options, a group without a name, hides
+// their names in errors too.
+class HelpOfVerb : public CLI::Formatter {
+ public:
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    return group == kEverywhere ? std::string() : CLI::Formatter::make_group(group, is_positional, std::move(options));
+  }
+};
+
+// Words become the numbers that CLI11 reads an enumeration from.
+CLI::Validator format_word() {
   static const std::map<std::string, Format> kFormats{
       {"table", Format::table}, {"wide", Format::wide}, {"json", Format::json}, {"name", Format::name}};
-  const std::string group = shown ? "Options everywhere" : kHidden;
+  return {[](std::string& word) {
+            const auto found = kFormats.find(word);
+            if (found == kFormats.end())
+              return fmt::format("`{}` is not table, wide, json or name", escape_control(word));
+            word = std::to_string(static_cast<int>(found->second));
+            return std::string();
+          },
+          ""};
+}
+
+// CLI11 reads -1 as a number without a sign, which is a large one.
+CLI::Validator whole_number(std::uint64_t most) {
+  return {[most](std::string& text) {
+            std::uint64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool good = error == std::errc() && end == text.data() + text.size() && value <= most;
+            return good ? std::string()
+                        : fmt::format("`{}` is not a whole number from 0 to {}", escape_control(text), most);
+          },
+          ""};
+}
+
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, ""};
+}
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+  const std::string group = kEverywhere;
   if (app.get_option_no_throw("--output") == nullptr) {
     app.add_option("-o,--output", options.format, "table (default), wide, json or name")
-        ->transform(CLI::Transformer(kFormats).description(""))
-        ->check(CLI::IsMember({Format::table, Format::wide, Format::json, Format::name}).description(""))
+        ->transform(format_word())
         ->type_name("FORMAT")
         ->group(group);
   }
@@ -65,14 +102,19 @@ void Arguments::texts(const std::string& names, std::vector<std::string>& target
   app_.add_option(names, target, help)->type_name(value)->allow_extra_args(false);
 }
 
-void Arguments::number(const std::string& names, std::uint64_t& target, const std::string& help) {
-  app_.add_option(names, target, help)->type_name("N");
+void Arguments::number(const std::string& names, std::uint64_t& target, const std::string& help, std::uint64_t most) {
+  app_.add_option(names, target, help)->check(whole_number(most))->type_name("N");
 }
 
 void Arguments::number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help) {
   app_.add_option_function<std::uint64_t>(
           names, [&target](const std::uint64_t& value) { target = value; }, help)
+      ->check(whole_number(kAnyNumber))
       ->type_name("N");
+}
+
+void Arguments::integer(const std::string& names, std::optional<int>& target, const std::string& help) {
+  app_.add_option_function<int>(names, [&target](const int& value) { target = value; }, help)->type_name("N");
 }
 
 void Arguments::choice(const std::string& names, std::string& target, const std::vector<std::string>& choices,
@@ -84,13 +126,15 @@ void Arguments::choice(const std::string& names, std::string& target, const std:
 
 void Arguments::operand(const std::string& name, std::string& target, Operand kind, const std::string& help,
                         bool required) {
-  app_.add_option(name, target, help)->required(required)->type_name("");
+  CLI::Option* option = app_.add_option(name, target, help)->required(required)->type_name("");
+  if (kind == Operand::run && required) option->check(not_empty());
   operands_.push_back(kind);
 }
 
 void Arguments::operands(const std::string& name, std::vector<std::string>& target, Operand kind,
                          const std::string& help) {
-  app_.add_option(name, target, help)->required()->type_name("");
+  CLI::Option* option = app_.add_option(name, target, help)->required()->type_name("");
+  if (kind == Operand::run) option->check(not_empty());
   operands_.push_back(kind);
 }
 
@@ -126,7 +170,8 @@ void CommandLine::State::add(CLI::App& parent, std::span<const Verb> verbs) {
     if (verb.declare != nullptr) {
       Arguments arguments(child, command.operands);
       command.action = verb.declare(arguments);
-      add_global_options(child, options, false);
+      add_global_options(child, options);
+      child.formatter(std::make_shared<HelpOfVerb>());
       child.footer(fmt::format("Example: {}\nOptions that every command takes: baton --help", verb.example));
     } else {
       child.footer(fmt::format("Example: {}", verb.example));
@@ -144,14 +189,17 @@ const CommandLine::State::Command* CommandLine::State::chosen() const {
 
 // CLI11's exceptions as one line that says what to do.
 Error CommandLine::State::explain(const CLI::ParseError& error) const {
+  // The command that did not understand a word; if all of them were understood, the last one.
   const CLI::App* deepest = &app;
-  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
+  while (deepest->remaining(false).empty() && !deepest->get_subcommands().empty()) {
+    deepest = deepest->get_subcommands().front();
+  }
   std::string path;
   for (const CLI::App* at = deepest; at != nullptr; at = at->get_parent())
     path = at->get_name() + (path.empty() ? "" : " ") + path;
 
   std::string message = error.what();
-  const std::vector<std::string> extras = app.remaining(true);
+  const std::vector<std::string> extras = deepest->remaining(false);
   if (!extras.empty()) {
     const std::string word = escape_control(extras.front());
     std::vector<std::string_view> known;
@@ -192,7 +240,7 @@ CommandTree CommandLine::State::tree_of(const CLI::App& command) const {
 
 CommandLine::CommandLine(std::span<const Verb> verbs) : state_(std::make_unique<State>()) {
   state_->app.set_help_flag("-h,--help", "Print this help");
-  add_global_options(state_->app, state_->options, true);
+  add_global_options(state_->app, state_->options);
   state_->app.footer(
       "A run is named by its id, a unique prefix of it, `last`, or WORKFLOW#NUMBER.\n"
       "Example: baton run pipeline.yaml -p C=0.1");
@@ -208,7 +256,10 @@ Result<CommandLine::Parsed> CommandLine::parse(std::vector<std::string> argument
   } catch (const CLI::CallForHelp&) {
     const CLI::App* asked = &state_->app;
     while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    return Parsed{state_->options, {}, asked->help()};
+    std::string text = asked->help();
+    // In front of the group that is not there.
+    if (const std::size_t gap = text.rfind("\n\n\n"); gap != std::string::npos) text.erase(gap, 1);
+    return Parsed{state_->options, {}, std::move(text)};
   } catch (const CLI::ParseError& error) {
     return std::unexpected(state_->explain(error));
   }

@@ -2,6 +2,7 @@
 // arguments.cpp, because its headers are slow to compile.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,8 +29,11 @@ class Arguments {
   void text(const std::string& names, std::string& target, const std::string& value, const std::string& help);
   void texts(const std::string& names, std::vector<std::string>& target, const std::string& value,
              const std::string& help);  // may be given again and again
-  void number(const std::string& names, std::uint64_t& target, const std::string& help);
+  static constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
+  void number(const std::string& names, std::uint64_t& target, const std::string& help,
+              std::uint64_t most = kAnyNumber);
   void number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help);
+  void integer(const std::string& names, std::optional<int>& target, const std::string& help);
   void choice(const std::string& names, std::string& target, const std::vector<std::string>& choices,
               const std::string& help);
   void operand(const std::string& name, std::string& target, Operand kind, const std::string& help,

@@ -26,6 +26,7 @@ constexpr milliseconds kSecondInterruptWithin{2'000};
 constexpr milliseconds kBetweenRefreshes{1'000};
 constexpr std::size_t kShownFailures = 5;
 constexpr std::uint64_t kShownLogLines = 20;
+constexpr std::size_t kLookedAtTasks = 100;
 constexpr std::size_t kShownOutputTasks = 5;
 
 class ProgressListener : public RunListener {
@@ -140,12 +141,40 @@ void show_failures(api::Client& client, Output& out, const views::RunView& run) 
     query.attempt = entry.attempt;
     query.tail = kShownLogLines;
     bool is_empty = true;
-    (void)client.log(query, [&](std::string_view bytes) {
+    const auto end = client.log(query, [&](std::string_view bytes) {
       is_empty = is_empty && bytes.empty();
       out.write(lines.feed(bytes));
       return out.ok();
     });
-    out.write(is_empty ? std::string("   │ (nothing)\n") : lines.finish());
+    out.write(lines.finish());
+    if (!end) {
+      out.write(
+          Line().add("   │ ").add(fmt::format("(not all of it: {})", end.error().error.message)).render(0, false) +
+          '\n');
+    } else if (is_empty) {
+      out.write("   │ (nothing)\n");
+    }
+  }
+}
+
+// A task that is a workflow has no log: what failed is told by its own run.
+void show_failed_children(api::Client& client, Output& out, const views::RunView& run) {
+  api::TaskQuery query;
+  query.run = run.id;
+  query.state = "failed";
+  query.limit = kLookedAtTasks;
+  const auto page = client.tasks(query);
+  if (!page) return;
+  std::size_t shown = 0;
+  for (const views::TaskView& task : page->items) {
+    if (task.child_run.empty() || shown++ >= kShownFailures) continue;
+    out.write(
+        Line()
+            .add("── ", Style::dim)
+            .add(task.name, Style::bold)
+            .add(fmt::format(" failed, a run of its own: baton logs {0} --failed   baton describe {0}", task.child_run))
+            .render(0, out.colour()) +
+        '\n');
   }
 }
 
@@ -177,7 +206,10 @@ Outcome conclude(Session& session, Output& out, const std::string& id) {
   const auto run = client->run(id);
   if (!run) return std::unexpected(run.error());
   if (!session.options.quiet) {
-    if (run->state != "succeeded") show_failures(*client, out, *run);
+    if (run->state != "succeeded") {
+      show_failures(*client, out, *run);
+      show_failed_children(*client, out, *run);
+    }
     out.write(summary_line(*run, out.colour()) + '\n');
     // A run of thousands of tasks has no handful of final ones.
     if (run->state == "succeeded" && run->summary.size() <= RunProgress::kCrowdedMatrix)

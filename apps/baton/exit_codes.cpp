@@ -10,6 +10,7 @@ int exit_code_of(ErrorCode code) {
     case ErrorCode::invalid_workflow:
       return kExitInvalidWorkflow;
     case ErrorCode::unavailable:
+    case ErrorCode::stopped:
       return kExitUnreachable;
     case ErrorCode::not_found:
       return kExitNotFound;

@@ -128,6 +128,13 @@ api::Answer<FollowEnd> follow(Session& session, FollowQuery& query, RunListener&
       problem = stream.problem();
       complete = stream.is_complete();
     }
+    if (problem && problem->error.code == ErrorCode::stopped) {
+      // Whoever stopped it, to put a backup in its place perhaps, does not want it back.
+      listener.on_break();
+      return refuse(ErrorCode::stopped,
+                    "{}; running tasks go on, and the run with the next daemon. Its result: baton wait {}",
+                    problem->error.message, query.run);
+    }
     if (problem && problem->error.code != ErrorCode::unavailable) return std::unexpected(*problem);
     auto running = session.connect_if_running();
     if (!running) {

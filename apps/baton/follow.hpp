@@ -51,7 +51,8 @@ struct FollowQuery {
   std::optional<std::chrono::steady_clock::time_point> deadline;
 };
 
-// Problems: unavailable when the daemon is gone and may not be, or cannot be, started; whatever the daemon refuses.
+// Problems: stopped when somebody has stopped the daemon, which is not started again then; unavailable when it is gone
+// and may not be, or cannot be, started; whatever the daemon refuses.
 api::Answer<FollowEnd> follow(Session& session, FollowQuery& query, RunListener& listener, Interrupts& interrupts);
 
 }  // namespace baton::cli

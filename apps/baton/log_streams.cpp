@@ -6,7 +6,15 @@
 
 #include <algorithm>
 
+#include "exit_codes.hpp"
+
 namespace baton::cli {
+
+namespace {
+
+constexpr int kFruitlessTries = 3;  // without a single byte
+
+}  // namespace
 
 LogPrinter::LogPrinter(std::string prefix, bool terminal) : terminal_(terminal) {
   if (!prefix.empty()) lines_.emplace(std::move(prefix), terminal);
@@ -62,7 +70,7 @@ void LogStreams::resume() {
   changed_.notify_all();
 }
 
-void LogStreams::finish() {
+std::size_t LogStreams::finish() {
   resume();
   {
     const std::lock_guard lock(mutex_);
@@ -71,6 +79,15 @@ void LogStreams::finish() {
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  return static_cast<std::size_t>(std::count_if(broken_.begin(), broken_.end(), [this](const auto& job) {
+    std::uint64_t before = 0;
+    for (int fruitless = 0; fruitless < kFruitlessTries; ++fruitless) {
+      before = job->received;
+      if (read(*job)) return false;
+      if (job->received != before) fruitless = 0;
+    }
+    return true;
+  }));
 }
 
 void LogStreams::work() {
@@ -85,7 +102,7 @@ void LogStreams::work() {
     lock.unlock();
     const bool ended = read(*job);
     lock.lock();
-    if (!ended && !closed_) broken_.push_back(std::move(job));
+    if (!ended) broken_.push_back(std::move(job));
   }
 }
 
@@ -110,7 +127,7 @@ bool LogStreams::read(Job& job) {
         return out_.ok();
       },
       stop_.get());
-  if (!end && end.error().error.code == ErrorCode::unavailable) return false;
+  if (!end && exit_code_of(end.error().error.code) == kExitUnreachable) return false;
   // Anything else that is refused has no log: an attempt that could not be started.
   print(job.printer.finish());
   return true;

@@ -46,8 +46,8 @@ class LogStreams {
   void add(const std::string& task, std::uint32_t attempt, bool ran_before);
   // Takes up again what broke off when the daemon went away, where it was.
   void resume();
-  // Waits until every log has come to its end.
-  void finish();
+  // Waits until every log has come to its end. Returns how many did not, although they were tried again.
+  std::size_t finish();
 
  private:
   struct Job {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <baton/base/quantity.hpp>
 
+#include <algorithm>
 #include <optional>
 
 #include "progress.hpp"
@@ -80,8 +81,13 @@ std::string run_header(const views::RunView& run, TimePoint at, bool colour) {
 }
 
 std::string task_table(const std::vector<views::TaskView>& tasks, bool wide, TimePoint at, bool colour) {
+  // A task that is a workflow tells nothing more by itself.
+  const bool children = wide || std::any_of(tasks.begin(), tasks.end(),
+                                            [](const views::TaskView& task) { return !task.child_run.empty(); });
   std::vector<std::string> header{"TASK", "KIND", "STATE", "TRIES", "STARTED", "ELAPSED"};
-  if (wide) header.insert(header.end(), {"WORKER", "CHILD", "OUTPUTS"});
+  if (wide) header.emplace_back("WORKER");
+  if (children) header.emplace_back("CHILD");
+  if (wide) header.emplace_back("OUTPUTS");
   header.emplace_back("REASON");
   Table table(header);
   for (const views::TaskView& task : tasks) {
@@ -94,9 +100,9 @@ std::string task_table(const std::vector<views::TaskView>& tasks, bool wide, Tim
                                  task.attempts.empty() ? "" : std::to_string(task.attempts.size()),
                                  from ? local_time(*from) : "",
                                  elapsed_cell(from, to, at)};
-    if (wide) {
-      row.insert(row.end(), {last != nullptr ? last->worker : "", task.child_run, labels_cell(task.outputs)});
-    }
+    if (wide) row.emplace_back(last != nullptr ? last->worker : "");
+    if (children) row.emplace_back(task.child_run);
+    if (wide) row.emplace_back(labels_cell(task.outputs));
     std::string reason = task.reason;
     if (last != nullptr && !last->message.empty() && last->state != "succeeded")
       reason += (reason.empty() ? "" : ": ") + last->message;

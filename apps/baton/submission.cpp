@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <random>
 
 #include "style.hpp"
@@ -36,7 +35,7 @@ void SubmitOptions::declare(Arguments& arguments) {
   arguments.operand("FILE", file, Operand::file, "The workflow file");
   params.declare(arguments);
   arguments.texts("--label", labels, "KEY=VALUE", "A label of the run; may be given again and again");
-  arguments.number("--priority", priority, "Instead of the workflow's; higher goes first");
+  arguments.integer("--priority", priority, "Instead of the workflow's; higher goes first");
 }
 
 api::Answer<LoadedWorkflow> load_workflow(Session& session, const std::string& file) {
@@ -56,9 +55,6 @@ api::Answer<views::RunView> submit_workflow(Session& session, const SubmitOption
   if (!params) return refuse(params.error());
   auto labels = parse_labels(options.labels);
   if (!labels) return refuse(labels.error());
-  if (options.priority && *options.priority > std::numeric_limits<int>::max()) {
-    return refuse(ErrorCode::invalid_argument, "--priority {} is too large", *options.priority);
-  }
   auto loaded = load_workflow(session, options.file);
   if (!loaded) return std::unexpected(loaded.error());
   if (const auto bound = workflow::bind_params(*loaded->workflow, *params); !bound) {
@@ -71,7 +67,7 @@ api::Answer<views::RunView> submit_workflow(Session& session, const SubmitOption
   request.params = *std::move(params);
   request.working_dir = loaded->files.working_dir;
   request.labels = *std::move(labels);
-  if (options.priority) request.priority = static_cast<int>(*options.priority);
+  request.priority = options.priority;
   request.request_key = random_key();
 
   auto client = session.connect();

@@ -13,7 +13,7 @@ struct SubmitOptions {
   std::string file;
   ParamOptions params;
   std::vector<std::string> labels;
-  std::optional<std::uint64_t> priority;
+  std::optional<int> priority;
   void declare(Arguments& arguments);
 };
 

@@ -30,7 +30,7 @@ nlohmann::json info_json(const api::DaemonInfo& info) {
           {"started_at", format_rfc3339(info.started_at)},
           {"state_dir", info.state_dir},
           {"socket", info.socket},
-          {"config", info.config},
+          {"config", info.config.empty() ? nlohmann::json(nullptr) : nlohmann::json(info.config)},
           {"state_id", info.state_id},
           {"incarnation", info.incarnation},
           {"schema_version", info.schema_version},

@@ -19,6 +19,9 @@ struct LogsOptions {
   std::uint64_t attempt = 0;
 };
 
+constexpr std::size_t kLookedAtTasks = 100;
+constexpr std::size_t kShownChildren = 5;
+
 // TASK names one log, so that no prefix is needed: an instance of a matrix, or a task without one.
 bool names_one(const views::RunView& run, const std::string& task) {
   if (task.find('[') != std::string::npos) return true;
@@ -97,7 +100,10 @@ Outcome follow_logs(Session& session, const LogsOptions& options, const views::R
     if (!end) return std::unexpected(end.error());
     if (*end == FollowEnd::interrupted) return kExitInterrupted;
   }
-  streams.finish();
+  if (const std::size_t incomplete = streams.finish(); incomplete != 0) {
+    return refuse(ErrorCode::unavailable, "the connection broke before {} could be read to the end",
+                  counted(incomplete, "log"));
+  }
   return kExitSucceeded;
 }
 
@@ -134,6 +140,26 @@ Outcome show_logs(Session& session, api::Client& client, const LogsOptions& opti
   return kExitSucceeded;
 }
 
+// Why there is no log to show.
+void explain_nothing(Session& session, api::Client& client, const LogsOptions& options, const views::RunView& run) {
+  api::TaskQuery query;
+  query.run = run.id;
+  query.task = options.task;
+  if (options.failed) query.state = "failed";
+  query.limit = kLookedAtTasks;
+  std::size_t children = 0;
+  if (const auto page = client.tasks(query)) {
+    for (const views::TaskView& task : page->items) {
+      if (task.child_run.empty() || children++ >= kShownChildren) continue;
+      session.notice(fmt::format("{} is a run of its own: baton logs {}", task.name, task.child_run));
+    }
+  }
+  if (children != 0) return;
+  if (options.failed) return session.notice("no attempt has failed");
+  session.notice(has_ended(run, options.task) ? "nothing was started, so there is no log"
+                                              : "nothing has started yet, so there is no log (-f waits for one)");
+}
+
 Outcome logs(Session& session, const LogsOptions& options) {
   auto client = session.connect();
   if (!client) return std::unexpected(client.error());
@@ -152,9 +178,7 @@ Outcome logs(Session& session, const LogsOptions& options) {
     return kExitSucceeded;
   }
   if (options.follow) return follow_logs(session, options, *run, *entries);
-  if (entries->empty())
-    session.notice(options.failed ? "no attempt has failed"
-                                  : "nothing has started yet, so there is no log (-f waits for one)");
+  if (entries->empty()) explain_nothing(session, *client, options, *run);
   return show_logs(session, *client, options, *run, *entries);
 }
 
@@ -168,7 +192,8 @@ Action declare_logs(Arguments& arguments) {
   arguments.flag("-f,--follow", options->follow, "Go on with what is written, until the task or the run has ended");
   arguments.number("--tail", options->tail, "The last N lines of each log");
   arguments.flag("--failed", options->failed, "Attempts that failed only");
-  arguments.number("--attempt", options->attempt, "This attempt instead of the last one");
+  arguments.number("--attempt", options->attempt, "This attempt instead of the last one",
+                   std::numeric_limits<std::uint32_t>::max());
   return [options](Session& session) { return logs(session, *options); };
 }
 

@@ -46,6 +46,10 @@ Action declare_retry(Arguments& arguments) {
   options->params.declare(arguments);
   arguments.flag("--dry-run", options->dry_run, "Only say what would run again");
   return [options](Session& session) -> Outcome {
+    if (const std::size_t bracket = options->from.find('['); bracket != std::string::npos) {
+      return refuse(ErrorCode::invalid_argument, "--from takes a task, with all of its instances: --from {}",
+                    options->from.substr(0, bracket));
+    }
     auto params = read_params(options->params.assignments, options->params.file);
     if (!params) return refuse(params.error());
     auto client = session.connect();

@@ -11,20 +11,39 @@
 namespace baton::cli {
 namespace {
 
+// As in the API's problem documents.
+nlohmann::json diagnostics_json(const std::vector<Diagnostic>& diagnostics) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Diagnostic& diagnostic : diagnostics) {
+    nlohmann::json& json = out.emplace_back();
+    json = {{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
+            {"file", diagnostic.file},
+            {"line", diagnostic.pos.line},
+            {"column", diagnostic.pos.column},
+            {"message", diagnostic.message}};
+    if (!diagnostic.hint.empty()) json["hint"] = diagnostic.hint;
+  }
+  return out;
+}
+
 // One file: its line on standard output, its diagnostics on standard error.
 int validate(Session& session, const std::string& file, nlohmann::json& results) {
   const auto files = collect(file);
   if (!files) {
     session.err.print("baton: {}\n", escape_control(files.error().message));
     session.err.flush();
-    results.push_back({{"file", file}, {"valid", false}, {"error", files.error().message}});
+    results.push_back(
+        {{"file", file}, {"valid", false}, {"error", files.error().message}, {"diagnostics", nlohmann::json::array()}});
     return exit_code_of(files.error().code);
   }
   const CheckedWorkflow checked = check(*files);
   session.err.write(checked.report);
   session.err.flush();
   const bool valid = checked.workflow != nullptr;
-  nlohmann::json result{{"file", file}, {"valid", valid}, {"errors", checked.errors}};
+  nlohmann::json result{{"file", file},
+                        {"valid", valid},
+                        {"errors", checked.errors},
+                        {"diagnostics", diagnostics_json(checked.diagnostics)}};
   std::string line = fmt::format("{}: {}", escape_control(file), counted(checked.errors, "error"));
   if (valid) {
     const InstanceCount instances = count_instances(*checked.workflow);

@@ -88,10 +88,12 @@ CheckedWorkflow check(const WorkflowFiles& files) {
     if (source != files.bundle.files.end()) diagnostic.file = shown_path(files, diagnostic.file);
     if (diagnostic.severity == Severity::error) ++result.errors;
     result.report += render(diagnostic, text);
+    result.diagnostics.push_back(std::move(diagnostic));
   }
   for (const auto& [path, why] : files.unreadable) {
     ++result.errors;
     result.report += fmt::format("{}: error: {}\n", escape_control(shown_path(files, path)), escape_control(why));
+    result.diagnostics.push_back({Severity::error, shown_path(files, path), {}, why, {}});
   }
   if (result.errors == 0) result.workflow = std::move(parsed.workflow);
   return result;

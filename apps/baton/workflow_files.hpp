@@ -26,6 +26,7 @@ Result<WorkflowFiles> collect(const std::string& path);
 
 struct CheckedWorkflow {
   std::shared_ptr<const workflow::WorkflowSpec> workflow;  // null if it is not valid
+  std::vector<Diagnostic> diagnostics;                     // files as the user named them
   std::string report;                                      // the diagnostics as text, with source lines and carets
   std::size_t errors = 0;
 };

@@ -1,6 +1,7 @@
 """From a file to an exit code through all three programs, and what a crash of the daemon does to it: nothing."""
 import concurrent.futures
 import os
+import subprocess
 import unittest
 
 import harness
@@ -137,6 +138,31 @@ class Crash(harness.TestCase):
         self.box.start()
         go.write_text("go\n")
         self.check_ended(run)
+
+    def test_clients_do_not_bring_back_a_daemon_that_was_stopped(self):
+        self.box.start()
+        first, second = self.box.fifo("first"), self.box.fifo("second")
+        path = self.box.write("watched.yaml", f"""tasks:
+  a: {{run: 'read line < "{first}"'}}
+  b: {{needs: a, run: 'echo begun; read line < "{second}"'}}
+""")
+        del self.box.env["BATON_NO_START"]
+        follow = self.box.spawn("baton", "run", path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertTrue(any("a  running" in line for line in iter(follow.stdout.readline, "")))
+        logs = self.box.spawn("baton", "logs", "-f", "last", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first.write_text("go\n")
+        # Both have heard of what has happened since they began.
+        self.assertTrue(any("b  running" in line for line in iter(follow.stdout.readline, "")))
+        self.assertEqual(logs.stdout.readline(), "b | begun\n")
+        self.box.baton("daemon", "stop", check=0)
+        for client in (follow, logs):
+            _, said = client.communicate()
+            self.assertEqual(client.returncode, 4, said)
+            self.assertRegex(said, "^baton: the daemon was stopped; .*baton wait [^ \n]+\n$")
+        self.assertEqual(self.box.baton("daemon", "status").returncode, 4)
+        self.box.start()
+        second.write_text("go\n")
+        self.box.wait("last")
 
     def test_finished_runs_are_there_after_a_restart(self):
         daemon = self.box.start()

@@ -18,7 +18,7 @@ namespace http = beast::http;
 using boost::system::error_code;
 namespace errc = boost::system::errc;
 
-constexpr std::uint64_t kAnswerBytes = 1u << 30;
+constexpr std::uint64_t kAnswerBytes = 1u << 30;  // of an answer that is kept in memory
 // What we sent comes back a little deeper inside the daemon's own objects.
 constexpr std::size_t kAnswerDepth = limits::kJsonDepth + 16;
 
@@ -58,6 +58,8 @@ class Client::Connection::Http {
   // Reads some bytes of the body; 0 without an error: it has ended.
   std::size_t read_some(std::span<char> into, error_code& error);
   error_code read_all(std::string& text);
+  // The body is a stream: it is handed on as it comes and may be of any length.
+  void allow_any_length() { parser_->body_limit(boost::none); }
 
   [[nodiscard]] unsigned status() const { return parser_->get().result_int(); }
   [[nodiscard]] bool answered() const { return parser_->got_some(); }  // with one byte at least
@@ -186,6 +188,7 @@ Answer<void> Client::Connection::stream(const Call& call, const std::function<bo
   }
   // Whoever consumes may ask this client for something else meanwhile, or throw: the connection is this stream's own.
   const std::unique_ptr<Http> http = std::move(http_);
+  http->allow_any_length();
   http->set_deadline(std::nullopt);
   std::array<char, 32 << 10> piece;
   for (;;) {

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,7 @@ class HttpSession final : public Session {
   void serve() override { read_header(); }
   void refuse(const Problem& problem, unsigned status) override { refuse(problem_document(problem, status)); }
   void close() override;
+  void end_stream() override;
 
   // The answer to the request in hand.
   void send(Document document);
@@ -60,6 +62,7 @@ class HttpSession final : public Session {
   void on_read_error(boost::system::error_code error);
   void on_header();
   bool reserve_body();
+  void shrink_reservation(std::size_t bytes);
   void release_body() { hub_->body_bytes -= std::exchange(reserved_, 0); }
   void send_continue();
   void read_body();
@@ -72,7 +75,10 @@ class HttpSession final : public Session {
   void on_written();
   void pull();
   void on_piece(Result<std::string> piece);
-  void end_stream();
+  template <class F>
+  void write_piece(std::string piece, F then);
+  void say_last_words();
+  void finish_stream();
   void drop_source();
   void linger();
   void drain();
@@ -87,6 +93,7 @@ class HttpSession final : public Session {
   bool keep_ = false;       // the connection serves another request after this one
   bool draining_ = false;
   bool in_source_ = false;  // the source is calling us
+  bool pulling_ = false;    // the source was asked for its next piece
   std::size_t reserved_ = 0;
 
   boost::beast::flat_buffer buffer_{limits::kHttpHeaderBytes + (64u << 10)};
@@ -97,6 +104,7 @@ class HttpSession final : public Session {
   std::optional<boost::beast::http::response<boost::beast::http::empty_body>> stream_head_;
   std::optional<boost::beast::http::response_serializer<boost::beast::http::empty_body>> stream_head_writer_;
   std::shared_ptr<ByteSource> source_;
+  std::function<std::string(const Problem&)> last_words_;
   std::string piece_;
   std::array<char, 4096> discarded_;
 };

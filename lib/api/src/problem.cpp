@@ -19,6 +19,7 @@ constexpr std::array kCodes{
     CodeNames{ErrorCode::denied, 403, "Not allowed"},
     CodeNames{ErrorCode::conflict, 409, "In conflict with the present state"},
     CodeNames{ErrorCode::unavailable, 503, "Not available now"},
+    CodeNames{ErrorCode::stopped, 503, "The daemon was stopped"},
     CodeNames{ErrorCode::disk_full, 507, "The disk is full"},
     CodeNames{ErrorCode::io, 500, "Input or output failed"},
     CodeNames{ErrorCode::corrupt, 500, "Stored data is damaged"},
@@ -60,6 +61,12 @@ Diagnostic diagnostic_from(const nlohmann::json& json) {
           .pos = {.line = json.value("line", 0u), .column = json.value("column", 0u)},
           .message = json.value("message", ""),
           .hint = json.value("hint", "")};
+}
+
+// The JSON library's messages quote the last token, which may be all of the text.
+std::string_view quoted(std::string_view message) {
+  constexpr std::size_t kShownBytes = 200;
+  return message.substr(0, kShownBytes);
 }
 
 struct TooDeep {};
@@ -114,7 +121,7 @@ Result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth, 
   };
   return nlohmann::json::parse(text, within_limits);
 } catch (const nlohmann::json::exception& error) {
-  return fail(ErrorCode::invalid_argument, "not valid JSON: {}", error.what());
+  return fail(ErrorCode::invalid_argument, "not valid JSON: {}", quoted(error.what()));
 } catch (const TooDeep&) {
   return fail(ErrorCode::invalid_argument, "JSON nested deeper than {}", max_depth);
 } catch (const TooMany&) {

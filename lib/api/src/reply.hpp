@@ -3,6 +3,7 @@
 #include <baton/api/backend.hpp>
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Stream {
   std::shared_ptr<ByteSource> source;
   // It may wait long for its next piece, so the client's end of the connection is watched meanwhile.
   bool follow = false;
+  // How it says that it ends before its time; null: it cannot, and is broken off.
+  std::function<std::string(const Problem&)> last_words = {};
 };
 
 // The connection's side of an answer.

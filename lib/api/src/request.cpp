@@ -100,6 +100,13 @@ std::string BodyFields::text(std::string_view name) {
   return {};
 }
 
+std::string BodyFields::remark(std::string_view name) {
+  std::string value = text(name);
+  if (value.size() <= limits::kRemarkBytes) return value;
+  complain(fmt::format("`{}` has {} bytes, at most {} are allowed", name, value.size(), limits::kRemarkBytes));
+  return {};
+}
+
 std::string BodyFields::required_text(std::string_view name) {
   std::string value = text(name);
   if (value.empty()) complain(fmt::format("`{}` is missing or empty", name));

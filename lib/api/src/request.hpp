@@ -50,6 +50,7 @@ class BodyFields {
   explicit BodyFields(std::string_view body);
 
   std::string text(std::string_view name);
+  std::string remark(std::string_view name);  // a text of at most limits::kRemarkBytes
   std::string required_text(std::string_view name);
   bool flag(std::string_view name);
   std::optional<int> integer(std::string_view name);

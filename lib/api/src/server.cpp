@@ -50,15 +50,24 @@ class UnixServer final : public Server {
 
   ~UnixServer() override {
     listener_->stop();
-    // Closing may destroy a session, which leaves the set: so none may be destroyed while we walk.
-    std::vector<std::shared_ptr<Session>> sessions;
-    for (Session* session : hub_->sessions) {
-      if (auto alive = session->weak_from_this().lock()) sessions.push_back(std::move(alive));
-    }
-    for (const auto& session : sessions) session->close();
+    for (const auto& session : sessions()) session->close();
+  }
+
+  void end_streams(const Problem& problem) override {
+    hub_->ending = problem;
+    for (const auto& session : sessions()) session->end_stream();
   }
 
  private:
+  // Owned: a session may end while we walk, and then leaves the hub's set.
+  [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions() const {
+    std::vector<std::shared_ptr<Session>> out;
+    for (Session* session : hub_->sessions) {
+      if (auto alive = session->weak_from_this().lock()) out.push_back(std::move(alive));
+    }
+    return out;
+  }
+
   // Lives as long as its pending waits, which may be longer than the server.
   struct Listener : std::enable_shared_from_this<Listener> {
     Listener(asio::io_context& loop, int fd, std::uint32_t uid)

@@ -13,6 +13,9 @@ namespace http = beast::http;
 using boost::system::error_code;
 
 constexpr unsigned kHttp11 = 11;
+// Assigning an empty string would keep the room that it takes.
+void free_text(std::string& text) { std::string().swap(text); }
+
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -142,7 +145,6 @@ void HttpSession::on_header() {
   if (!found.route && found.allow.empty()) return refuse(ErrorCode::not_found, 404, "the API has no such path");
   if (!found.route) {
     Document document = problem_document({{ErrorCode::invalid_argument, "the path has no such method"}, {}}, 405);
-    if (method == "HEAD") document.body.clear();
     document.allow = std::move(found.allow);
     return refuse(std::move(document));
   }
@@ -192,9 +194,18 @@ void HttpSession::handle() {
   enter(Phase::answering, std::nullopt);
   keep_ = parser_->keep_alive();
   request_.body = std::move(parser_->get().body());
-  release_body();
+  shrink_reservation(request_.body.size());
   const Reply reply(std::make_shared<Exchange>(std::static_pointer_cast<HttpSession>(shared_from_this())));
   reply.guarded([&] { route_->handle(request_, *hub_->backend, reply); });
+  // What the handler wanted of it, it has taken; the reservation stays for that until the answer.
+  request_.captures.clear();
+  free_text(request_.body);
+}
+
+void HttpSession::shrink_reservation(std::size_t bytes) {
+  if (bytes >= reserved_) return;
+  hub_->body_bytes -= reserved_ - bytes;
+  reserved_ = bytes;
 }
 
 // Answering
@@ -206,6 +217,7 @@ void HttpSession::refuse(Document document) {
 
 void HttpSession::send(Document document) {
   if (closed_) return;
+  release_body();
   enter(Phase::writing, hub_->timeouts.write);
   response_ = {};
   response_.version(kHttp11);
@@ -214,7 +226,8 @@ void HttpSession::send(Document document) {
   if (!document.allow.empty()) response_.set(http::field::allow, document.allow);
   if (!document.location.empty()) response_.set(http::field::location, document.location);
   response_.keep_alive(keep_);
-  response_.body() = std::move(document.body);
+  const bool head = parser_ && parser_->get().method() == http::verb::head;
+  if (!head) response_.body() = std::move(document.body);
   response_.prepare_payload();
   http::async_write(socket_, response_, step([this](error_code error, std::size_t) {
                       if (error) return close();
@@ -223,7 +236,7 @@ void HttpSession::send(Document document) {
 }
 
 void HttpSession::on_written() {
-  response_.body() = {};
+  free_text(response_.body());
   if (keep_) {
     await_request();
   } else {
@@ -234,8 +247,10 @@ void HttpSession::on_written() {
 // HTTP/1.0 knows no chunks: such a stream ends with its connection, as does every stream that was watched.
 void HttpSession::send(Stream stream) {
   if (closed_) return;
+  release_body();
   enter(Phase::streaming, std::nullopt);
   source_ = std::move(stream.source);
+  last_words_ = std::move(stream.last_words);
   const bool chunked = parser_->get().version() >= kHttp11;
   keep_ = keep_ && chunked && !stream.follow;
   stream_head_.emplace(http::status::ok, kHttp11);
@@ -252,7 +267,10 @@ void HttpSession::send(Stream stream) {
 }
 
 void HttpSession::pull() {
+  if (hub_->ending && last_words_) return say_last_words();
+  pulling_ = true;
   source_->next(step([this](Result<std::string> piece) {
+    if (!std::exchange(pulling_, false)) return;  // the last words came in between
     in_source_ = true;
     on_piece(std::move(piece));
     in_source_ = false;
@@ -267,12 +285,17 @@ void HttpSession::on_piece(Result<std::string> piece) {
   }
   if (piece->empty()) {
     drop_source();
-    return end_stream();
+    return finish_stream();
   }
-  piece_ = std::move(*piece);
-  const auto written = step([this](error_code error, std::size_t) {
+  write_piece(std::move(*piece), [this] { pull(); });
+}
+
+template <class F>
+void HttpSession::write_piece(std::string piece, F then) {
+  piece_ = std::move(piece);
+  const auto written = step([this, then](error_code error, std::size_t) {
     if (error) return close();
-    pull();
+    then();
   });
   if (stream_head_->chunked()) {
     asio::async_write(socket_, http::make_chunk(asio::buffer(piece_)), written);
@@ -281,8 +304,20 @@ void HttpSession::on_piece(Result<std::string> piece) {
   }
 }
 
+// Who is writing a piece sees it before the next one.
 void HttpSession::end_stream() {
-  piece_ = {};
+  if (closed_ || phase_ != Phase::streaming || !last_words_ || !std::exchange(pulling_, false)) return;
+  say_last_words();
+}
+
+void HttpSession::say_last_words() {
+  drop_source();
+  write_piece(last_words_(*hub_->ending), [this] { finish_stream(); });
+}
+
+void HttpSession::finish_stream() {
+  free_text(piece_);
+  last_words_ = nullptr;
   if (!stream_head_->chunked()) return linger();
   enter(Phase::writing, hub_->timeouts.write);
   asio::async_write(socket_, http::make_chunk_last(), step([this](error_code error, std::size_t) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 
 #include "route.hpp"
@@ -18,7 +19,8 @@ struct Hub {
   Backend* backend = nullptr;
   Timeouts timeouts;
   std::unordered_set<Session*> sessions;
-  std::size_t body_bytes = 0;  // of the bodies that are being received
+  std::size_t body_bytes = 0;     // of the bodies whose requests are not answered yet
+  std::optional<Problem> ending;  // the last words of streams that can say them
 };
 
 using Socket = boost::asio::local::stream_protocol::socket;
@@ -33,6 +35,8 @@ class Session : public std::enable_shared_from_this<Session> {
   virtual void refuse(const Problem& problem, unsigned status) = 0;
   // Ends at once: drops the stream it feeds and the answer it waits for.
   virtual void close() = 0;
+  // The stream that it feeds, if it can say so, ends with hub->ending.
+  virtual void end_stream() = 0;
 };
 
 std::shared_ptr<Session> make_session(Socket socket, std::shared_ptr<Hub> hub, Grants grants);

@@ -1,6 +1,7 @@
 // A listening Unix socket with a name.
 #pragma once
 #include <sys/types.h>
+#include <baton/base/descriptor.hpp>
 #include <baton/base/result.hpp>
 
 #include <string>
@@ -9,23 +10,6 @@
 struct sockaddr_un;
 
 namespace baton::api {
-
-// An owned file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 // invalid_argument if the path does not fit: Linux allows 107 bytes (unix(7)).
 Result<> fill_address(const std::string& path, sockaddr_un& address);

@@ -43,6 +43,8 @@ std::string_view to_string(ErrorCode code) {
       return "conflict";
     case ErrorCode::unavailable:
       return "unavailable";
+    case ErrorCode::stopped:
+      return "stopped";
     case ErrorCode::disk_full:
       return "disk_full";
     case ErrorCode::io:

@@ -38,7 +38,8 @@ class Submissions {
   struct Job;
   void look_up_key(std::shared_ptr<Job> job);
   void encode(std::shared_ptr<Job> job);
-  void parse(std::shared_ptr<Job> job);
+  void on_encoded(std::shared_ptr<Job> job);
+  void in_background(std::shared_ptr<Job> job, void (*work)(Job&), void (Submissions::*next)(std::shared_ptr<Job>));
   void decide(std::shared_ptr<Job> job);
   void finish(const std::shared_ptr<Job>& job, api::Answer<views::RunView> answer);
 
@@ -58,7 +59,8 @@ class Changes {
  private:
   struct Retry;
   void load_retry(std::shared_ptr<Retry> retry);
-  void parse_retry(std::shared_ptr<Retry> retry);
+  void prepare_retry(std::shared_ptr<Retry> retry);
+  static Result<> prepare(Retry& retry);
   void apply_retry(const std::shared_ptr<Retry>& retry);
   void finish_retry(const std::shared_ptr<Retry>& retry, api::Answer<api::RetryReply> answer);
   void answer_with_run(RunKey run, api::Done<views::RunView> done);

@@ -29,6 +29,12 @@ Result<InstanceKey> find_waiting(store::Queries& queries, const std::string& ref
   return InstanceKey{.run = *run, .task = waiting->items[0].task_index, .index = waiting->items[0].instance};
 }
 
+std::string no_task(const std::string& name) {
+  const bool is_instance = name.find('[') != std::string::npos;
+  return fmt::format("the run has no task {}{}", name,
+                     is_instance ? "; `from` takes a task, not one of its instances" : "");
+}
+
 }  // namespace
 
 void Changes::answer_with_run(RunKey run, api::Done<views::RunView> done) {
@@ -70,12 +76,16 @@ struct Changes::Retry {
   engine::RunSnapshot snapshot;
   std::string contents;  // the bundle's
   std::shared_ptr<const workflow::WorkflowSpec> workflow;
+  std::optional<Value> params;  // changed ones over the run's, bound; nullopt: none was changed
 };
 
 void Changes::retry(api::RetryRequest request, api::Done<api::RetryReply> done) {
   auto retry = std::make_shared<Retry>();
   retry->request = std::move(request);
   retry->done = std::move(done);
+  if (!retry->request.params.is_object()) {
+    return finish_retry(retry, problem({ErrorCode::invalid_argument, "params must be an object"}));
+  }
   ports_.store->ask<RunKey>(
       [reference = retry->request.run](store::Queries& queries) { return queries.resolve(reference); },
       [this, retry](Result<RunKey> run) {
@@ -113,26 +123,43 @@ void Changes::load_retry(std::shared_ptr<Retry> retry) {
         if (!loaded) return finish_retry(retry, problem(loaded.error()));
         retry->snapshot = std::move(loaded->snapshot);
         retry->contents = std::move(loaded->contents);
-        parse_retry(retry);
+        prepare_retry(retry);
       });
 }
 
-void Changes::parse_retry(std::shared_ptr<Retry> retry) {
+void Changes::prepare_retry(std::shared_ptr<Retry> retry) {
   const engine::RunCreated& created = retry->snapshot.created;
   retry->workflow = ports_.workflows->find(created.bundle_hash, created.used_path);
-  if (retry->workflow) return apply_retry(retry);
-  const bool taken = ports_.background->run([this, retry] {
-    auto parsed = parse_stored(retry->contents, retry->snapshot.created.used_path);
-    ports_.post([this, retry, parsed = std::move(parsed)]() mutable {
-      if (!parsed) return finish_retry(retry, problem(parsed.error()));
-      retry->workflow = std::move(*parsed);
-      ports_.workflows->insert(retry->snapshot.created.bundle_hash, retry->snapshot.created.used_path, retry->workflow);
+  if (retry->workflow && retry->request.params.empty()) return apply_retry(retry);
+  const auto then = [this, retry](const Result<>& prepared) {
+    ports_.post([this, retry, prepared] {
+      if (!prepared) return finish_retry(retry, problem(prepared.error()));
+      const engine::RunCreated& of = retry->snapshot.created;
+      ports_.workflows->insert(of.bundle_hash, of.used_path, retry->workflow);
       apply_retry(retry);
     });
-  });
+  };
+  const bool taken = ports_.background->run([retry, then] { then(prepare(*retry)); },
+                                            [then](Error error) { then(std::unexpected(std::move(error))); });
   if (!taken) {
     finish_retry(retry, problem({ErrorCode::limit, "too many workflows are waiting to be read, try again"}));
   }
+}
+
+// Away from the loop.
+Result<> Changes::prepare(Retry& retry) {
+  if (!retry.workflow) {
+    auto parsed = parse_stored(retry.contents, retry.snapshot.created.used_path);
+    if (!parsed) return std::unexpected(parsed.error());
+    retry.workflow = std::move(*parsed);
+  }
+  if (retry.request.params.empty()) return {};
+  Value params = retry.snapshot.state.params;
+  params.update(retry.request.params);
+  Result<Value> bound = workflow::bind_params(*retry.workflow, params);
+  if (!bound) return std::unexpected(bound.error());
+  retry.params = std::move(*bound);
+  return {};
 }
 
 void Changes::apply_retry(const std::shared_ptr<Retry>& retry) {
@@ -142,20 +169,10 @@ void Changes::apply_retry(const std::shared_ptr<Retry>& retry) {
   if (!retry->request.from.empty()) {
     event.from = retry->workflow->find(retry->request.from);
     if (!event.from) {
-      return finish_retry(retry,
-                          problem({ErrorCode::not_found, fmt::format("the run has no task {}", retry->request.from)}));
+      return finish_retry(retry, problem({ErrorCode::not_found, no_task(retry->request.from)}));
     }
   }
-  if (!retry->request.params.is_object()) {
-    return finish_retry(retry, problem({ErrorCode::invalid_argument, "params must be an object"}));
-  }
-  if (!retry->request.params.empty()) {
-    Value params = retry->snapshot.state.params;
-    params.update(retry->request.params);
-    Result<Value> bound = workflow::bind_params(*retry->workflow, params);
-    if (!bound) return finish_retry(retry, problem(bound.error()));
-    event.params = std::move(*bound);
-  }
+  event.params = std::move(retry->params);
   std::vector<engine::Event> before;
   if (!ports_.scheduler->engine().is_active(retry->run)) {
     if (Result<> fits = engine::check_snapshot(retry->snapshot, *retry->workflow); !fits) {

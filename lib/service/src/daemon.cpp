@@ -141,6 +141,7 @@ void Daemon::on_space(store::Space space) {
 
 void Daemon::stop() {
   if (std::exchange(stopping_, true)) return;
+  if (server_ && !error_) server_->end_streams({{ErrorCode::stopped, "the daemon was stopped"}, {}});
   linger_timer_.expires_after(kLinger);
   linger_timer_.async_wait([this](const boost::system::error_code&) {
     scheduler_->stop();

@@ -150,10 +150,11 @@ void Daemon::restore_next() {
       [hash = run.bundle_hash](store::Queries& queries) { return queries.bundle(hash); },
       [this, path = run.used_path](Result<std::string> contents) {
         if (!contents) return on_restored(std::unexpected(contents.error()));
-        background_->run([this, path, contents = std::move(*contents)] {
-          auto workflow = parse_stored(contents, path);
+        const auto then = [this](Result<std::shared_ptr<const workflow::WorkflowSpec>> workflow) {
           post([this, workflow = std::move(workflow)]() mutable { on_restored(std::move(workflow)); });
-        });
+        };
+        background_->run([then, path, contents = std::move(*contents)] { then(parse_stored(contents, path)); },
+                         [then](Error error) { then(std::unexpected(std::move(error))); });
       });
 }
 

@@ -61,6 +61,7 @@ struct Submissions::Job {
   api::Done<views::RunView> done;
   Result<store::Batch::Bundle> bundle;
   workflow::ParseResult parsed;
+  Result<Value> params;
 };
 
 void Submissions::submit(api::SubmitRequest request, api::Done<views::RunView> done) {
@@ -99,30 +100,32 @@ void Submissions::encode(std::shared_ptr<Job> job) {
     ports_.post([this, job, space] { finish(job, problem(space)); });
     return;
   }
-  const bool taken = ports_.background->run([this, job] {
-    job->bundle = encode_bundle(job->files);
-    ports_.post([this, job] {
-      if (!job->bundle) return finish(job, problem(job->bundle));
-      if (auto workflow = ports_.workflows->find(job->bundle->hash, "")) {
-        job->parsed.workflow = std::move(workflow);
-        return decide(job);
-      }
-      parse(job);
-    });
-  });
-  if (!taken) {
-    ports_.post([this, job] {
-      finish(job, problem(Error{ErrorCode::limit, "too many workflows are waiting to be read, try again"}));
-    });
-  }
+  in_background(std::move(job), [](Job& it) { it.bundle = encode_bundle(it.files); }, &Submissions::on_encoded);
 }
 
-void Submissions::parse(std::shared_ptr<Job> job) {
-  const bool taken = ports_.background->run([this, job] {
-    job->parsed = workflow::parse_bundle(job->files);
-    ports_.post([this, job] { decide(job); });
-  });
-  if (!taken) finish(job, problem(Error{ErrorCode::limit, "too many workflows are waiting to be read, try again"}));
+void Submissions::on_encoded(std::shared_ptr<Job> job) {
+  if (!job->bundle) return finish(job, problem(job->bundle));
+  job->parsed.workflow = ports_.workflows->find(job->bundle->hash, "");
+  const auto read = [](Job& it) {
+    if (!it.parsed.workflow) it.parsed = workflow::parse_bundle(it.files);
+    if (it.parsed.workflow) it.params = workflow::bind_params(*it.parsed.workflow, it.request.params);
+  };
+  in_background(std::move(job), read, &Submissions::decide);
+}
+
+// `work` away from the loop, then `next` on it.
+void Submissions::in_background(std::shared_ptr<Job> job, void (*work)(Job&),
+                                void (Submissions::*next)(std::shared_ptr<Job>)) {
+  const auto fail_with = [this, job](Error error) {
+    ports_.post([this, job, error = std::move(error)] { finish(job, problem(error)); });
+  };
+  const bool taken = ports_.background->run(
+      [this, job, work, next] {
+        work(*job);
+        ports_.post([this, job, next] { (this->*next)(job); });
+      },
+      fail_with);
+  if (!taken) fail_with({ErrorCode::limit, "too many workflows are waiting to be read, try again"});
 }
 
 void Submissions::decide(std::shared_ptr<Job> job) {
@@ -131,8 +134,7 @@ void Submissions::decide(std::shared_ptr<Job> job) {
                                                     .diagnostics = std::move(job->parsed.diagnostics)}));
   }
   ports_.workflows->insert(job->bundle->hash, "", job->parsed.workflow);
-  Result<Value> params = workflow::bind_params(*job->parsed.workflow, job->request.params);
-  if (!params) return finish(job, problem(params));
+  if (!job->params) return finish(job, problem(job->params));
 
   engine::SubmitRun event;
   event.id = ports_.run_ids->next(ports_.clock->now());
@@ -140,7 +142,7 @@ void Submissions::decide(std::shared_ptr<Job> job) {
   event.workflow = job->parsed.workflow;
   event.bundle_hash = job->bundle->hash;
   event.working_dir = job->request.working_dir;
-  event.params = std::move(*params);
+  event.params = std::move(*job->params);
   event.labels = job->request.labels;
   event.priority = job->request.priority;
   ports_.scheduler->request(

@@ -1,6 +1,7 @@
 // Submitted values against declarations.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <baton/base/limits.hpp>
 #include <baton/base/text.hpp>
 
 #include <algorithm>
@@ -114,8 +115,8 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
                   shown_value(value));
     }
   }
-  if (param.pattern.empty()) return {};
-  const auto matches = matches_pattern(param.pattern, value.get_ref<const std::string&>());
+  if (!param.matcher) return {};
+  const auto matches = param.matcher->matches(value.get_ref<const std::string&>());
   if (!matches) return std::unexpected(matches.error());
   if (*matches) return {};
   return fail(ErrorCode::invalid_argument, "must match the pattern `{}`, which `{}` does not", param.pattern,
@@ -125,6 +126,9 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
 }  // namespace
 
 Result<Value> bind_value(const ParamSpec& param, const Value& value) {
+  if (value.is_string() && value.get_ref<const std::string&>().size() > limits::kParamValueBytes) {
+    return fail(ErrorCode::limit, "is longer than the {} bytes that a parameter may have", limits::kParamValueBytes);
+  }
   auto bound = bind_type(param.type, value);
   if (!bound) return bound;
   if (auto checked = check_limits(param, *bound); !checked) return std::unexpected(checked.error());

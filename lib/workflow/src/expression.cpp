@@ -17,8 +17,10 @@ SourcePos Origin::at(std::string_view text, std::size_t offset) const {
   return {pos.line, pos.column + static_cast<std::uint32_t>(characters)};
 }
 
+bool Messages::full() const { return out.size() >= limits::kDiagnostics; }
+
 void Messages::error(std::size_t offset, std::string message, std::string hint) const {
-  if (out.size() >= limits::kDiagnostics) return;
+  if (full()) return;
   out.push_back({Severity::error, "", origin.at(text, offset), std::move(message), std::move(hint)});
 }
 

@@ -18,13 +18,14 @@ Known literal(const Instruction& instruction) {
 
 bool Checker::check() {
   const std::size_t before = messages_.out.size();
-  for (at_ = 0; at_ < code_.size(); ++at_) {
+  for (at_ = 0; at_ < code_.size() && !messages_.full(); ++at_) {
     Known result = step(code_[at_]);
     if (pushes(code_[at_].op)) {
       result.start = code_[at_].start;
       stack_.push_back(result);
     }
   }
+  if (at_ < code_.size()) return false;
   if (stack_.size() == 1) program_.type = value_of(stack_.back()).type;
   return messages_.out.size() == before && !silent_error_;
 }

@@ -2,7 +2,7 @@
 // expression_check.cpp has the pass and the operators, expression_references.cpp what begins with a context,
 // expression_calls.cpp the functions.
 #pragma once
-#include <memory>
+#include <deque>
 
 #include "expression_program.hpp"
 
@@ -75,7 +75,7 @@ class Checker {
   void remember_needs();
   Known unknown_word(const Instruction& instruction);
   void unknown_member(const Instruction& instruction, std::string_view context, std::string message,
-                      const std::vector<std::string>& candidates);
+                      std::span<const std::string_view> candidates);
   Known member(Instruction& instruction);
   Known param(const Instruction& instruction);
   Known need(Instruction& instruction);
@@ -98,7 +98,7 @@ class Checker {
   std::vector<Instruction>& code_;
   std::size_t at_ = 0;
   std::vector<Known> stack_;
-  std::vector<std::unique_ptr<NeedsInfo>> needs_;
+  std::deque<NeedsInfo> needs_;  // what operands point to
   bool silent_error_ = false;
 };
 

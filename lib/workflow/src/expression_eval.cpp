@@ -159,8 +159,8 @@ class Evaluator {
         default:
           kept = Value::object();
       }
-      if (which == Context::needs) {
-        for (const auto& [name, task] : program_.all_needs) {
+      if (which == Context::needs && program_.all_needs) {
+        for (const auto& [name, task] : *program_.all_needs) {
           Value one = need(task);
           if (Result<void> done = charge(one); !done) return done;
           (*kept)[name] = std::move(one);

@@ -104,7 +104,7 @@ struct Expression::Node {
   bool status = false, needs = false, matrix = false;
   std::string secret;  // empty: none
   std::vector<Instruction> code;
-  std::vector<std::pair<std::string, TaskIndex>> all_needs;  // for the bare `needs`
+  std::shared_ptr<const NeedsList> all_needs;  // for the bare `needs`
 };
 
 struct Signature {
@@ -148,6 +148,8 @@ struct Messages {
   Origin origin;
   std::vector<Diagnostic>& out;
   void error(std::size_t offset, std::string message, std::string hint = {}) const;
+  // Nothing more will be reported: a reason to stop looking.
+  [[nodiscard]] bool full() const;
 };
 bool parse_expression(std::string_view text, const Messages& messages, std::vector<Instruction>& code);
 bool check_expression(const CheckContext& context, bool secret_allowed, const Messages& messages,

@@ -6,6 +6,21 @@
 #include <algorithm>
 
 namespace baton::workflow {
+namespace {
+
+using Views = std::vector<std::string_view>;
+
+Views views(const Names& names) { return {names.begin(), names.end()}; }
+
+Views views(const std::shared_ptr<const NeedsList>& needs) {
+  Views out;
+  if (!needs) return out;
+  out.reserve(needs->size());
+  for (const auto& [name, task] : *needs) out.push_back(name);
+  return out;
+}
+
+}  // namespace
 
 Known Checker::context(Instruction& instruction) {
   if (!instruction.name.empty()) return unknown_word(instruction);
@@ -46,10 +61,7 @@ std::string Checker::where() const { return context_.field.empty() ? "here" : fm
 
 void Checker::remember_needs() {
   const bool followed = at_ + 1 < code_.size() && code_[at_ + 1].op == Op::member;
-  if (followed || !program_.all_needs.empty() || !context_.needs) return;
-  for (const std::string& name : context_.needs_names) {
-    if (const std::optional<NeedsInfo> need = context_.needs(name)) program_.all_needs.emplace_back(name, need->index);
-  }
+  if (!followed) program_.all_needs = context_.all_needs;
 }
 
 Known Checker::unknown_word(const Instruction& instruction) {
@@ -70,17 +82,20 @@ Known Checker::unknown_word(const Instruction& instruction) {
 }
 
 void Checker::unknown_member(const Instruction& instruction, std::string_view context, std::string message,
-                             const std::vector<std::string>& candidates) {
+                             std::span<const std::string_view> candidates) {
   const std::string& name = instruction.name;
   std::string hint;
-  for (const std::string& candidate : candidates) {
+  for (const std::string_view candidate : candidates) {
     if (candidate.size() > name.size() && candidate.starts_with(name) && !is_identifier(candidate) &&
         (candidate[name.size()] == '-' || candidate[name.size()] == '.')) {
       hint = fmt::format("`{}` needs quotes here: {}['{}']", candidate, context, candidate);
     }
   }
-  const std::vector<std::string_view> names(candidates.begin(), candidates.end());
-  if (const auto near = nearest(name, names)) hint = fmt::format("did you mean `{}`?", *near);
+  if (context_.did_you_mean) {
+    if (std::string meant = context_.did_you_mean(name, candidates); !meant.empty()) hint = std::move(meant);
+  } else if (const auto near = nearest(name, candidates)) {
+    hint = fmt::format("did you mean `{}`?", *near);
+  }
   error(instruction.offset, std::move(message), hint);
 }
 
@@ -96,7 +111,7 @@ Known Checker::member(Instruction& instruction) {
         unknown_member(instruction, "matrix",
                        context_.matrix_axes->empty() ? "this task has no matrix"
                                                      : fmt::format("the matrix has no `{}`", shown(name)),
-                       *context_.matrix_axes);
+                       views(*context_.matrix_axes));
       }
       return {};
     case Shape::needs:
@@ -110,12 +125,12 @@ Known Checker::member(Instruction& instruction) {
       return run_member(instruction);
     case Shape::workflow:
       if (name != "name")
-        unknown_member(instruction, "workflow", fmt::format("`workflow` has no `{}`", shown(name)), {"name"});
+        unknown_member(instruction, "workflow", fmt::format("`workflow` has no `{}`", shown(name)), Views{"name"});
       return {.type = Type::string};
     case Shape::env:
       if (std::find(context_.env_names.begin(), context_.env_names.end(), name) == context_.env_names.end()) {
         unknown_member(instruction, "env", fmt::format("no variable `{}` is bound before this place", shown(name)),
-                       context_.env_names);
+                       views(context_.env_names));
       }
       absorb_previous();
       instruction.op = Op::env;
@@ -136,7 +151,7 @@ Known Checker::param(const Instruction& instruction) {
   const std::optional<Type> type = context_.param ? context_.param(instruction.name) : std::nullopt;
   if (!type) {
     unknown_member(instruction, "params", fmt::format("unknown parameter `{}`", shown(instruction.name)),
-                   context_.param_names);
+                   views(context_.param_names));
   }
   return {.type = type.value_or(Type::any)};
 }
@@ -145,27 +160,26 @@ Known Checker::need(Instruction& instruction) {
   const std::optional<NeedsInfo> found = context_.needs ? context_.needs(instruction.name) : std::nullopt;
   if (!found) {
     unknown_member(instruction, "needs", fmt::format("`{}` is not among this task's needs", shown(instruction.name)),
-                   context_.needs_names);
+                   views(context_.all_needs));
     return {};
   }
-  needs_.push_back(std::make_unique<NeedsInfo>(*found));
+  needs_.push_back(*found);
   absorb_previous();
   instruction.op = Op::need;
   instruction.task = found->index;
-  return {.type = Type::object, .shape = Shape::need, .need = needs_.back().get(), .need_name = instruction.name};
+  return {.type = Type::object, .shape = Shape::need, .need = &needs_.back(), .need_name = instruction.name};
 }
 
 Known Checker::need_member(Instruction& instruction, const Known& base) {
   const bool outputs = instruction.name == "outputs";
   if (!outputs && instruction.name != "result") {
-    const auto& declared = base.need->outputs;
-    if (std::find(declared.begin(), declared.end(), instruction.name) != declared.end()) {
+    if (std::binary_search(base.need->outputs->begin(), base.need->outputs->end(), instruction.name)) {
       error(instruction.offset, fmt::format("a need has `outputs` and `result`, but no `{}`", instruction.name),
             fmt::format("did you mean `outputs.{}`?", instruction.name));
     } else {
       unknown_member(instruction, "needs",
                      fmt::format("a need has `outputs` and `result`, but no `{}`", shown(instruction.name)),
-                     {"outputs", "result"});
+                     Views{"outputs", "result"});
     }
     return {};
   }
@@ -181,10 +195,11 @@ Known Checker::need_member(Instruction& instruction, const Known& base) {
 }
 
 Known Checker::output(Instruction& instruction, const Known& base) {
-  const std::vector<std::string>& names = base.need->outputs;
-  if (std::find(names.begin(), names.end(), instruction.name) == names.end()) {
+  const Names& names = *base.need->outputs;
+  if (!std::binary_search(names.begin(), names.end(), instruction.name)) {
     unknown_member(instruction, fmt::format("needs.{}.outputs", base.need_name),
-                   fmt::format("task `{}` declares no output `{}`", base.need_name, shown(instruction.name)), names);
+                   fmt::format("task `{}` declares no output `{}`", base.need_name, shown(instruction.name)),
+                   views(names));
     return {};
   }
   if (base.shape == Shape::outputs) return {.type = Type::string};
@@ -197,7 +212,7 @@ Known Checker::run_member(const Instruction& instruction) {
   if (instruction.name == "number") return {.type = Type::number};
   if (instruction.name != "scheduled_for") {  // which is null for a run that no schedule made
     unknown_member(instruction, "run", fmt::format("`run` has no `{}`", shown(instruction.name)),
-                   {"id", "number", "status", "scheduled_for"});
+                   Views{"id", "number", "status", "scheduled_for"});
   }
   return {};
 }

@@ -197,7 +197,7 @@ Result<void> MatrixCombos::apply_includes() {
     if (Result<void> good = check_entry(include_[i], "include"); !good) return good;
     const Match found = match(include_[i]);
     if (found.extends_only && from_product_ != 0) {
-      common_.push_back(i);
+      add_common(i);
       continue;
     }
     matches += found.count;
@@ -218,6 +218,7 @@ Result<void> MatrixCombos::apply_includes() {
     if (!extends) included_.push_back(i);
   }
   std::sort(extended_.begin(), extended_.end());
+  common_label_ = label_of_others(common_);
   return {};
 }
 
@@ -260,12 +261,17 @@ Result<void> MatrixCombos::number_included() {
   return {};
 }
 
-std::vector<std::uint32_t> MatrixCombos::extensions(std::uint32_t product_index) const {
-  std::vector<std::uint32_t> out = common_;
-  const auto first = std::lower_bound(extended_.begin(), extended_.end(), std::pair(product_index, std::uint32_t{0}));
-  for (auto it = first; it != extended_.end() && it->first == product_index; ++it) out.push_back(it->second);
-  std::inplace_merge(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(common_.size()), out.end());
-  return out;
+void MatrixCombos::add_common(std::uint32_t rule) {
+  for (const auto& [key, value] : include_[rule].items()) {
+    common_[key] = value;
+    common_rules_[key] = rule;
+  }
+}
+
+std::span<const std::pair<std::uint32_t, std::uint32_t>> MatrixCombos::extensions(std::uint32_t product_index) const {
+  const auto [first, last] = std::equal_range(extended_.begin(), extended_.end(), std::pair(product_index, 0u),
+                                              [](const auto& a, const auto& b) { return a.first < b.first; });
+  return {first, last};
 }
 
 Value MatrixCombos::at(std::uint32_t index) const {
@@ -278,14 +284,20 @@ Value MatrixCombos::at(std::uint32_t index) const {
     return out;
   }
   const std::uint32_t place = product_index(index);
-  Value out = Value::object();
+  Value out = common_;
   std::uint32_t rest = place;
   for (std::size_t a = axes_.size(); a-- > 0;) {
     const auto radix = static_cast<std::uint32_t>(axes_[a].values.size());
     out[axes_[a].name] = axes_[a].values[rest % radix];
     rest /= radix;
   }
-  for (const std::uint32_t rule : extensions(place)) out.update(include_[rule]);  // equal on the axes
+  for (const auto& [index_of_product, rule] : extensions(place)) {
+    for (const auto& [key, value] : include_[rule].items()) {
+      // The later entry counts. On the axes they are equal.
+      const auto common = common_rules_.find(key);
+      if (common == common_rules_.end() || common->second < rule) out[key] = value;
+    }
+  }
   return out;
 }
 

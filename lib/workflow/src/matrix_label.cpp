@@ -14,6 +14,13 @@ bool is_plain(char c) {
          std::string_view("_.:/+-").find(c) != std::string_view::npos;
 }
 
+void append_label(std::string& out, std::string_view key, std::string_view value) {
+  if (!out.empty()) out += ',';
+  out += encode_label(key);
+  out += '=';
+  out += value;
+}
+
 }  // namespace
 
 std::string encode_label(const Value& value) {
@@ -58,41 +65,43 @@ std::string cut_label(std::string label, std::uint32_t index, bool ambiguous) {
   return label + suffix;
 }
 
+std::string MatrixCombos::label_of_others(const Value& object) const {
+  std::string out;
+  for (auto item = object.begin(); item != object.end(); ++item) {
+    const auto same = [&](const Axis& axis) { return axis.name == item.key(); };
+    if (std::none_of(axes_.begin(), axes_.end(), same)) append_label(out, item.key(), encode_label(*item));
+    if (out.size() > kLabelBytes) break;  // it will be cut anyway
+  }
+  return out;
+}
+
 std::string MatrixCombos::full_label(std::uint32_t index) const {
   std::string out;
-  const auto append = [&](std::string_view key, std::string_view value) {
-    if (!out.empty()) out += ',';
-    out += encode_label(key);
-    out += '=';
-    out += value;
-  };
-  const auto append_others = [&](const Value& object) {
-    for (auto item = object.begin(); item != object.end(); ++item) {
-      const auto same = [&](const Axis& axis) { return axis.name == item.key(); };
-      if (std::none_of(axes_.begin(), axes_.end(), same)) append(item.key(), encode_label(*item));
-    }
+  const auto append_others = [&](const std::string& others) {
+    if (!others.empty()) out += (out.empty() ? "" : ",") + others;
   };
   if (index < from_product_) {
-    std::uint32_t rest = product_index(index);
+    const std::uint32_t place = product_index(index);
+    std::uint32_t rest = place;
     std::uint32_t radix = product_size();
     for (std::size_t a = 0; a < axes_.size(); ++a) {
       radix /= static_cast<std::uint32_t>(axes_[a].values.size());
-      append(axes_[a].name, labels_[a][rest / radix]);
+      append_label(out, axes_[a].name, labels_[a][rest / radix]);
       rest %= radix;
     }
-    if (!common_.empty() || !extended_.empty()) append_others(at(index));
+    append_others(extensions(place).empty() ? common_label_ : label_of_others(at(index)));
     return out;
   }
   const Value& entry = include_[included_[index - from_product_]];
   if (!entry.is_object()) {
-    append(kItem, encode_label(entry));
+    append_label(out, kItem, encode_label(entry));
     return out;
   }
   for (const Axis& axis : axes_) {
     const auto given = entry.find(axis.name);
-    if (given != entry.end()) append(axis.name, encode_label(*given));
+    if (given != entry.end()) append_label(out, axis.name, encode_label(*given));
   }
-  append_others(entry);
+  append_others(label_of_others(entry));
   return out;
 }
 

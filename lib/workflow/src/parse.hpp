@@ -49,6 +49,12 @@ struct UsedFile {
 };
 using UseResolver = std::function<UsedFile(std::string_view path, Problems& problems, Node at)>;
 
+// What expressions may refer to in a task.
+struct KnownNeed {
+  NeedsInfo info;
+  bool broken = false;  // it has errors of its own, so that its outputs are not known
+};
+
 struct FileContext {
   Problems& problems;
   const UseResolver& use;
@@ -59,6 +65,8 @@ struct FileContext {
   std::unordered_map<std::string_view, Type> param_types;     // keys live in spec.params
   CheckContext check;                                         // with the params; the rest is set for each field
   std::size_t expressions = 0;                                // compiled so far
+  std::unordered_map<std::uint32_t, KnownNeed> known_needs;   // of tasks that were referred to
+  std::unordered_map<const WorkflowSpec*, std::shared_ptr<const Names>> used_outputs;
   // Set when an expression refers to something that has errors of its own, which it cannot be blamed for.
   bool refers_to_broken = false;
 };

@@ -13,11 +13,10 @@ namespace {
 
 constexpr std::size_t kEntries = 1'000;
 // What every task gets (docs/language.md). A value here would never be seen.
-constexpr std::array<std::string_view, 13> kReserved{"BATON_RUN_ID",        "BATON_RUN_NUMBER", "BATON_WORKFLOW",
-                                                     "BATON_TASK",          "BATON_ATTEMPT",    "BATON_SCHEDULED_FOR",
-                                                     "BATON_OUTPUT",        "BATON_TMPDIR",     "BATON_IDEMPOTENCY_KEY",
-                                                     "BATON_CPUS",          "BATON_MEMORY",     "BATON_RUN_STATUS",
-                                                     "CUDA_VISIBLE_DEVICES"};
+constexpr std::array<std::string_view, 14> kReserved{
+    "BATON_RUN_ID",  "BATON_RUN_NUMBER",    "BATON_WORKFLOW",   "BATON_ATTEMPT_ID",    "BATON_TASK",
+    "BATON_ATTEMPT", "BATON_SCHEDULED_FOR", "BATON_OUTPUT",     "BATON_TMPDIR",        "BATON_IDEMPOTENCY_KEY",
+    "BATON_CPUS",    "BATON_MEMORY",        "BATON_RUN_STATUS", "CUDA_VISIBLE_DEVICES"};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // The fields that hold expressions.
 #include <fmt/format.h>
+#include <baton/base/limits.hpp>
 
 #include <algorithm>
 
@@ -8,8 +9,6 @@
 
 namespace baton::workflow {
 namespace {
-
-constexpr std::size_t kExpressions = 1'000'000;  // in one file; each takes some hundred bytes
 
 void set_scope(CheckContext& check, const Scope& scope) {
   check.field = scope.field;
@@ -21,16 +20,26 @@ void set_scope(CheckContext& check, const Scope& scope) {
   check.allow_run = true;
 }
 
-bool count_expression(FileContext& file, Node node) {
-  if (++file.expressions <= kExpressions) return true;
-  if (file.expressions == kExpressions + 1) {
-    file.problems.error(node.offset(), fmt::format("the file has more than {} expressions", kExpressions));
+// About how many expressions a text has: those that are written inside of another one's quotes count too.
+std::size_t expressions_in(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(kExpressionOpen); at != std::string_view::npos;
+       at = text.find(kExpressionOpen, at + kExpressionOpen.size())) {
+    if (at == 0 || text[at - 1] != '$') ++count;
   }
+  return count;
+}
+
+bool count_expressions(FileContext& file, Node node, std::size_t more) {
+  if (file.expressions > limits::kExpressions) return false;
+  file.expressions += more;
+  if (file.expressions <= limits::kExpressions) return true;
+  file.problems.error(node.offset(), fmt::format("the file has more than {} expressions", limits::kExpressions));
   return false;
 }
 
 // Where the text at `at` in the node's value stands in the file. A text that was folded or has escapes is found by its
-// first `${{`, which no style of YAML changes.
+// first `${{`, which no style of YAML changes; unless its own characters are written as escapes.
 struct Place {
   SourcePos pos;
   bool exact;
@@ -38,8 +47,10 @@ struct Place {
 Place place(FileContext& file, Node node, std::size_t at) {
   const SourceText& source = file.problems.source();
   if (const auto begin = node.text_offset()) return {source.pos(*begin + at), true};
-  const std::size_t found = source.text().find(kExpressionOpen, node.offset());
-  return {source.pos(found == std::string_view::npos ? node.offset() : found), false};
+  constexpr std::size_t kEscapeBytes = 10;  // \U00000024 for one byte of text
+  const std::size_t span = 64 + kEscapeBytes * node.text().size();
+  const std::size_t found = source.text().substr(node.offset(), span).find(kExpressionOpen);
+  return {source.pos(node.offset() + (found == std::string_view::npos ? 0 : found)), false};
 }
 
 void report(FileContext& file, std::vector<Diagnostic> diagnostics, const Place& where) {
@@ -57,7 +68,7 @@ bool looks_like_expression(Node node) { return node.is_scalar() && node.text().s
 std::optional<Template> compile_template(FileContext& file, Node node, const Scope& scope) {
   const std::string_view text = node.text();
   if (text.find(kExpressionOpen) == std::string_view::npos) return Template::literal(std::string(text));
-  if (!count_expression(file, node)) return std::nullopt;
+  if (file.problems.full() || !count_expressions(file, node, expressions_in(text))) return std::nullopt;
   set_scope(file.check, scope);
   const Place where = place(file, node, 0);
   std::vector<Diagnostic> diagnostics;
@@ -84,7 +95,7 @@ std::optional<Expression> compile_expression_field(FileContext& file, Node node,
                         "write one ${{ … }} around all of it");
     return std::nullopt;
   }
-  if (!count_expression(file, node)) return std::nullopt;
+  if (file.problems.full() || !count_expressions(file, node, 1)) return std::nullopt;
   set_scope(file.check, scope);
   const Place where = place(file, node, at);
   std::vector<Diagnostic> diagnostics;

@@ -1,7 +1,6 @@
 // `params`: declarations with a type, a default and limits.
 #include <fmt/format.h>
-
-#include <regex>
+#include <baton/base/limits.hpp>
 
 #include "param_pattern.hpp"
 #include "parse.hpp"
@@ -88,17 +87,24 @@ void read_limits(Problems& problems, const ParamFields& fields, ParamSpec& param
       problems.error(fields.key(ParamsKey::pattern).offset(),
                      fmt::format("`pattern` does not apply to a {} parameter", to_string(param.type)));
     } else if (auto pattern = read_string(problems, node, "pattern")) {
-      if (const auto checked = check_pattern(*pattern); checked) {
+      if (auto compiled = ParamPattern::compile(*pattern); compiled) {
         param.pattern = *std::move(pattern);
+        param.matcher = *std::move(compiled);
       } else {
-        problems.error(node.offset(), checked.error().message);
+        problems.error(node.offset(), compiled.error().message);
       }
     }
   }
   if (!fields.has(ParamsKey::enumeration) || !expect_list(problems, fields.value(ParamsKey::enumeration), "enum"))
     return;
+  const Node enumeration = fields.value(ParamsKey::enumeration);
+  if (param.matcher && enumeration.size() > limits::kPatternValues) {
+    problems.error(enumeration.offset(),
+                   fmt::format("`enum` beside a `pattern` has at most {} values", limits::kPatternValues));
+    return;
+  }
   std::vector<Value> values;
-  for (const Node item : fields.value(ParamsKey::enumeration).items()) {
+  for (const Node item : enumeration.items()) {
     if (auto value = read_param_value(problems, item, param, "enum")) values.push_back(*std::move(value));
   }
   param.enumeration = std::move(values);
@@ -155,6 +161,7 @@ void read_params(FileContext& file, Node node) {
     return;
   }
   file.spec.params.reserve(node.size());
+  std::size_t pattern_parts = 0;
   for (const auto [key, value] : node.entries()) {
     ParamSpec param{.name = std::string(key.text()), .pos = problems.source().pos(key.offset())};
     if (!check_identifier(problems, key, "the name of a parameter")) continue;
@@ -167,7 +174,13 @@ void read_params(FileContext& file, Node node) {
       wrong_type(problems, value, param.name, "a default value, or a map with `type`, `default`, …",
                  value.is_null() ? "write {required: true} if it has no default" : "");
     }
+    if (param.matcher) pattern_parts += param.matcher->parts();
     file.spec.params.push_back(std::move(param));
+  }
+  if (pattern_parts > limits::kAllPatternParts) {
+    problems.error(node.offset(),
+                   fmt::format("the patterns of all parameters have more than {} parts, counts written out",
+                               limits::kAllPatternParts));
   }
   for (const ParamSpec& param : file.spec.params) {
     file.param_types.emplace(param.name, expression_type(param));

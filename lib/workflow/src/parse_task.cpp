@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "parse_task.hpp"
 #include "read_value.hpp"
@@ -17,7 +18,6 @@ constexpr std::array<std::pair<std::string_view, TaskKind>, 5> kKinds{{{"task", 
                                                                        {"evaluate", TaskKind::evaluate},
                                                                        {"deploy", TaskKind::deploy}}};
 constexpr std::array kActions{TaskKey::run, TaskKey::command, TaskKey::uses, TaskKey::approval};
-constexpr std::size_t kOutputs = 1'000;
 constexpr std::int64_t kMostParallel = limits::kInstancesPerTask;
 
 std::string_view name_of(TaskKey key) { return kTaskKeys[static_cast<std::size_t>(key)]; }
@@ -192,11 +192,13 @@ void TaskReader::read_matrix_limits(TaskSpec& task) {
   }
 }
 
-// What expressions in this task may refer to. The names are only for messages, and only made when there can be one.
+// What expressions in this task may refer to.
 void TaskReader::prepare_check(const TaskSpec& task) {
   CheckContext& check = file_.check;
-  check.needs_names.clear();
-  for (const TaskIndex need : task.needs) check.needs_names.emplace_back(file_.heads[need.value()].id);
+  auto all_needs = std::make_shared<NeedsList>();
+  all_needs->reserve(task.needs.size());
+  for (const TaskIndex need : task.needs) all_needs->emplace_back(file_.heads[need.value()].id, need);
+  check.all_needs = std::move(all_needs);
   check.needs = [this, &task](std::string_view id) { return need_info(id, task); };
   check.matrix_axes.emplace();
   if (task.matrix) {
@@ -227,14 +229,15 @@ void TaskReader::read_condition(TaskSpec& task) {
 void TaskReader::read_outputs(TaskSpec& task) {
   const Node node = value(TaskKey::outputs);
   if (!expect_list(problems_, node, "outputs")) return;
-  if (node.size() > kOutputs) {
-    problems_.error(node.offset(), fmt::format("`outputs` has more than {} names", kOutputs));
+  if (node.size() > limits::kOutputs) {
+    problems_.error(node.offset(), fmt::format("`outputs` has more than {} names", limits::kOutputs));
     return;
   }
+  std::unordered_set<std::string_view> seen;
   for (const Node item : node.items()) {
     auto name = read_string(problems_, item, "outputs");
     if (!name || !check_identifier(problems_, item, "the name of an output")) continue;
-    if (std::find(task.outputs.begin(), task.outputs.end(), *name) != task.outputs.end()) {
+    if (!seen.insert(item.text()).second) {
       problems_.error(item.offset(), fmt::format("`outputs` names `{}` twice", *name));
       continue;
     }
@@ -242,26 +245,72 @@ void TaskReader::read_outputs(TaskSpec& task) {
   }
 }
 
-NeedsInfo needs_info(FileContext& file, TaskIndex index) {
+namespace {
+
+std::shared_ptr<const Names> sorted(Names names) {
+  std::sort(names.begin(), names.end());
+  return std::make_shared<const Names>(std::move(names));
+}
+
+std::shared_ptr<const Names> outputs_of(FileContext& file, const WorkflowSpec& used) {
+  std::shared_ptr<const Names>& known = file.used_outputs[&used];
+  if (known) return known;
+  Names names;
+  names.reserve(used.outputs.size());
+  for (const auto& [name, value] : used.outputs) names.push_back(name);
+  return known = sorted(std::move(names));
+}
+
+KnownNeed look_at(FileContext& file, TaskIndex index) {
   const TaskHead& head = file.heads[index.value()];
-  NeedsInfo info{.index = index, .outputs = {}, .is_matrix = head.value.find("matrix").has_value()};
+  KnownNeed need{.info = {.index = index, .outputs = {}, .is_matrix = head.value.find("matrix").has_value()}};
+  Names names;
   if (const auto path = head.value.find("uses"); path && path->is_scalar()) {
     SourceText nowhere{std::string_view()};
     Problems unheard("", nowhere);  // the task itself reports them
     const auto used = file.use(path->text(), unheard, *path).workflow;
-    if (!used) file.refers_to_broken = true;
-    if (used) {
-      for (const auto& [name, value] : used->outputs) info.outputs.push_back(name);
-    }
+    need.broken = !used;
+    if (used) need.info.outputs = outputs_of(file, *used);
   } else if (const auto outputs = head.value.find("outputs"); outputs && outputs->is_list()) {
+    if (outputs->size() > limits::kOutputs) need.broken = true;
     for (const Node item : outputs->items()) {
-      if (item.is_scalar()) info.outputs.emplace_back(item.text());
+      if (item.is_scalar() && !need.broken) names.emplace_back(item.text());
     }
   }
-  return info;
+  if (!need.info.outputs) need.info.outputs = sorted(std::move(names));
+  return need;
 }
 
+}  // namespace
+
+NeedsInfo needs_info(FileContext& file, TaskIndex index) {
+  auto known = file.known_needs.find(index.value());
+  if (known == file.known_needs.end()) known = file.known_needs.emplace(index.value(), look_at(file, index)).first;
+  if (known->second.broken) file.refers_to_broken = true;
+  return known->second.info;
+}
+
+namespace {
+
+// Each task gets a copy of its defaults, so that a small file could ask for much memory.
+bool check_defaults(FileContext& file) {
+  const Defaults& defaults = file.defaults;
+  const std::size_t entries = defaults.env.size() + defaults.pools.size() + defaults.runs_on.labels.size() +
+                              defaults.resources.custom_milli.size() + defaults.shell.size() +
+                              (defaults.retry.on ? defaults.retry.on->size() : 0);
+  // A shell of a few words, and the like, is what any task has.
+  constexpr std::size_t kFew = 16;
+  if (entries <= kFew || entries * file.heads.size() <= limits::kInheritedEntries) return true;
+  file.problems.error(file.heads.front().key.offset(),
+                      fmt::format("`defaults` has {} entries for each of {} tasks, in all more than {}", entries,
+                                  file.heads.size(), limits::kInheritedEntries));
+  return false;
+}
+
+}  // namespace
+
 void read_tasks(FileContext& file) {
+  if (!check_defaults(file)) return;
   TaskEdges edges;
   std::vector<TaskSpec>& tasks = file.spec.tasks;
   tasks.reserve(file.heads.size());

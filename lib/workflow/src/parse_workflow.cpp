@@ -141,14 +141,21 @@ bool read_heads(FileContext& file, Node root, const TopFields& fields) {
 // The outputs of the whole workflow may come from any task.
 void read_workflow_outputs(FileContext& file, Node node) {
   if (!expect_map(file.problems, node, "outputs")) return;
+  if (node.size() > limits::kOutputs) {
+    file.problems.error(node.offset(), fmt::format("`outputs` has more than {} names", limits::kOutputs));
+    return;
+  }
   CheckContext& check = file.check;
-  check.needs_names.clear();
-  for (const TaskHead& head : file.heads) check.needs_names.emplace_back(head.id);
+  auto all_needs = std::make_shared<NeedsList>();
+  all_needs->reserve(file.heads.size());
+  for (std::uint32_t i = 0; i < file.heads.size(); ++i) all_needs->emplace_back(file.heads[i].id, TaskIndex(i));
+  check.all_needs = std::move(all_needs);
   check.needs = [&file](std::string_view id) {
     const auto found = file.by_id.find(id);
     return found == file.by_id.end() ? std::nullopt : std::optional(needs_info(file, TaskIndex(found->second)));
   };
   for (const auto [key, value] : node.entries()) {
+    if (file.problems.full()) return;
     const bool named = check_identifier(file.problems, key, "the name of an output");
     if (!value.is_scalar()) {
       wrong_type(file.problems, value, key.text(), "an expression such as ${{ needs.TASK.outputs.NAME }}");
@@ -198,6 +205,9 @@ ParseResult parse_file(std::string_view file_name, std::string_view text, const 
   auto spec = std::make_shared<WorkflowSpec>();
   if (tree) {
     FileContext file{.problems = problems, .use = use, .spec = *spec};
+    file.check.did_you_mean = [&problems](std::string_view word, std::span<const std::string_view> candidates) {
+      return problems.did_you_mean(word, candidates);
+    };
     read_root(file, tree->root(), file_name);
   }
   ParseResult result;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <baton/base/limits.hpp>
 
 #include <algorithm>
@@ -10,12 +11,16 @@ namespace {
 
 constexpr std::string_view kEscapedOpen = "$${{";
 
+struct Close {
+  std::size_t at = std::string_view::npos;
+  bool in_quotes = false;
+};
+
 // Where the `}}` stands that ends the expression at `at`: not one inside of quotes. If the quotes do not pair, the
-// first
-// `}}` is taken, so that the compiler can say which quote is open.
-std::size_t find_close(std::string_view text, std::size_t at) {
+// first `}}` is taken, so that the compiler can say which quote is open.
+Close find_close(std::string_view text, std::size_t at) {
   const std::size_t first = text.find(kExpressionClose, at);
-  if (first == std::string_view::npos) return first;
+  if (first == std::string_view::npos) return {};
   char quote = 0;
   for (; at < text.size(); ++at) {
     const char c = text[at];
@@ -25,23 +30,42 @@ std::size_t find_close(std::string_view text, std::size_t at) {
     } else if (c == '\'' || c == '"') {
       quote = c;
     } else if (text.substr(at).starts_with(kExpressionClose)) {
-      return at;
+      return {at, false};
     }
   }
-  return first;
+  return {first, true};
 }
+
+// Where the bytes of a text stand in the file, asked for in ascending order: no byte is looked at twice.
+class Places {
+ public:
+  Places(std::string_view text, SourcePos pos) : text_(text), start_(pos), here_{pos, true} {}
+  Origin at(std::size_t offset) {
+    const std::string_view piece = text_.substr(reached_, offset - reached_);
+    if (here_.exact && piece.find('\n') != std::string_view::npos) here_ = {start_, false};
+    here_.pos = here_.at(piece, piece.size());
+    reached_ = offset;
+    return here_;
+  }
+
+ private:
+  std::string_view text_;
+  SourcePos start_;
+  Origin here_;
+  std::size_t reached_ = 0;
+};
 
 }  // namespace
 
 std::optional<Template> Template::compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                           std::vector<Diagnostic>& diagnostics) {
-  const Origin origin{pos, true};
-  const Messages messages{text, origin, diagnostics};
+  const Messages messages{text, Origin{pos, true}, diagnostics};
+  Places places(text, pos);
   Template result;
   std::string literal;
   bool good = true;
-  std::size_t at = 0;
-  for (;;) {
+  std::size_t at = 0, expressions = 0;
+  while (good || !messages.full()) {
     const std::size_t open = text.find(kExpressionOpen, at);
     if (open == std::string_view::npos) break;
     if (open > at && text.substr(open - 1).starts_with(kEscapedOpen)) {
@@ -52,16 +76,20 @@ std::optional<Template> Template::compile(std::string_view text, SourcePos pos, 
     }
     literal += text.substr(at, open - at);
     const std::size_t begin = open + kExpressionOpen.size();
-    const std::size_t close = find_close(text, begin);
-    if (close == std::string_view::npos) {
+    if (++expressions > limits::kTextExpressions) {
+      messages.error(open, fmt::format("the text has more than {} expressions", limits::kTextExpressions));
+      return std::nullopt;
+    }
+    const Close close = find_close(text, begin);
+    if (close.at == std::string_view::npos) {
       messages.error(open, "this `${{` has no closing `}}`", "the characters themselves are written `$${{`");
       return std::nullopt;
     }
-    at = close + kExpressionClose.size();
+    at = close.at + kExpressionClose.size();
     const bool whole = open == 0 && at == text.size();
-    const bool exact = text.substr(0, begin).find('\n') == std::string_view::npos;
-    auto expression = compile_expression(text.substr(begin, close - begin), Origin{origin.at(text, begin), exact},
-                                         whole, context, diagnostics);
+    auto expression =
+        compile_expression(text.substr(begin, close.at - begin), places.at(begin), whole, context, diagnostics);
+    if (!expression && close.in_quotes) return std::nullopt;  // where the next one begins is anybody's guess
     good = good && expression.has_value();
     if (!expression) continue;
     result.literals_.push_back(std::exchange(literal, {}));

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,10 @@ RunningServer::RunningServer(const Prepare& prepare) {
   REQUIRE(server);
   server_ = std::move(*server);
   thread_ = std::thread([this] { io_.run(); });
+}
+
+void RunningServer::end_streams(const Problem& problem) {
+  boost::asio::post(io_, [this, problem] { server_->end_streams(problem); });
 }
 
 void RunningServer::stop() {

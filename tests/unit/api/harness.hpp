@@ -33,7 +33,8 @@ class RunningServer {
   using Prepare = std::function<void(FakeBackend&, ServerOptions&)>;
   explicit RunningServer(const Prepare& prepare = {});
   ~RunningServer() { stop(); }
-  void stop();  // ends loop and server
+  void stop();                               // ends loop and server
+  void end_streams(const Problem& problem);  // as Server::end_streams; returns at once
 
   [[nodiscard]] const std::string& socket() const { return options_.socket_path; }
   [[nodiscard]] Client client() const { return Client(options_.socket_path); }

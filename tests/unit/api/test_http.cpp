@@ -1,4 +1,5 @@
 // What the server makes of requests that no client of ours would send.
+#include <malloc.h>
 #include <baton/base/limits.hpp>
 
 #include "catch.hpp"
@@ -49,6 +50,35 @@ TEST_CASE("a segment is decoded once and compared exactly") {
   CHECK(status_of_answer(ask(server.socket(), "GET", "http://baton/v1/info")) == 200);
   CHECK(status_of_answer(ask(server.socket(), "GET", "/v1/runs/%zz")) == 400);
   CHECK(status_of_answer(ask(server.socket(), "GET", "/v1/runs/%00")) == 400);
+}
+
+TEST_CASE("HEAD is answered without a body, whatever is wrong with it") {
+  RunningServer server;
+  for (const char* path : {"/nope", "/v1/runs", "/v1/info?x=1"}) {
+    INFO(path);
+    const std::string answer = ask(server.socket(), "HEAD", path);
+    CHECK(status_of_answer(answer) >= 400);
+    CHECK(body_of_answer(answer).empty());
+  }
+}
+
+TEST_CASE("what is wrong with a body is said in a few words") {
+  RunningServer server;
+  const std::string answer = ask(server.socket(), "POST", "/v1/runs", '"' + std::string(10u << 20, 'x'));
+  CHECK(status_of_answer(answer) == 400);
+  CHECK(answer.size() < 1'000);
+}
+
+TEST_CASE("remarks have a greatest length") {
+  RunningServer server;
+  const auto status = [&](const char* path, const char* field, std::size_t bytes) {
+    const std::string body = nlohmann::json{{field, std::string(bytes, 'x')}}.dump();
+    return status_of_answer(ask(server.socket(), "POST", path, body));
+  };
+  CHECK(status("/v1/runs/x/cancel", "reason", limits::kRemarkBytes) == 200);
+  CHECK(status("/v1/runs/x/cancel", "reason", limits::kRemarkBytes + 1) == 400);
+  CHECK(status("/v1/runs/x/approve", "comment", limits::kRemarkBytes) == 200);
+  CHECK(status("/v1/runs/x/tasks/t/reject", "comment", limits::kRemarkBytes + 1) == 400);
 }
 
 TEST_CASE("methods that a path does not have") {
@@ -292,4 +322,45 @@ TEST_CASE("the bodies in flight have a limit together") {
   std::string answer;
   for (int i = 0; i < 10'000 && !answer.starts_with("HTTP/1.1 100"); ++i) answer = begin();
   CHECK(answer.starts_with("HTTP/1.1 100"));
+}
+
+namespace {
+
+// As large as a body may be, and small once it is read.
+std::string padded_submission() {
+  return std::string(limits::kHttpBodyBytes - std::string_view(kSubmit).size(), ' ') + kSubmit;
+}
+
+std::string submission_head(std::size_t bytes) {
+  return fmt::format("POST /v1/runs HTTP/1.1\r\nHost: baton\r\nContent-Length: {}\r\n\r\n", bytes);
+}
+
+}  // namespace
+
+TEST_CASE("a connection that waits for its next request does not keep the last one") {
+  RunningServer server;
+  std::vector<RawSocket> clients;
+  const std::string body = padded_submission();
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back(server.socket());
+    clients.back().send(submission_head(body.size()));
+    clients.back().send(body);
+    CHECK(status_of_answer(clients.back().read_until("}\n")) == 201);
+  }
+  Client client = server.client();
+  REQUIRE(client.info());  // the loop is done with them
+  CHECK(::mallinfo2().hblkhd < 3 * limits::kHttpBodyBytes);
+}
+
+TEST_CASE("bodies count until their requests are answered") {
+  RunningServer server([](FakeBackend& backend, ServerOptions&) { backend.silent = true; });
+  std::vector<RawSocket> clients;
+  const std::string body = padded_submission();
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(server.socket());
+    clients.back().send(submission_head(body.size()));
+    clients.back().send(body);
+    REQUIRE(server.backend.asked.wait([i](int asked) { return asked == i + 1; }));
+  }
+  CHECK(submit(server, kSubmit) == 503);
 }

@@ -64,6 +64,42 @@ TEST_CASE("the server's end ends its streams") {
   CHECK_FALSE(answer.ends_with("0\r\n\r\n"));  // broken off, not complete
 }
 
+TEST_CASE("an end that was asked for is the last word of streams of events, and only of these") {
+  const Problem problem{{ErrorCode::stopped, "the daemon was stopped"}, {}};
+  RunningServer server(then_wait);
+  Client client = server.client();
+  int events = 0;
+  const auto streamed = client.events({.follow = true}, [&](const views::EventView&) {
+    if (++events == 3) server.end_streams(problem);
+    return true;
+  });
+  REQUIRE_FALSE(streamed);
+  CHECK(events == 3);
+  CHECK(streamed.error().error == problem.error);
+  CHECK(server.backend.streams.wait([](int alive) { return alive == 0; }));
+  // Those that begin afterwards hear it at once.
+  const std::string sent = ask(server.socket(), "GET", "/v1/events?follow=true", {}, "Accept: text/event-stream\r\n");
+  CHECK(sent.find("event: problem\ndata: {") != sent.npos);
+  CHECK(sent.find(R"("code":"stopped")") != sent.npos);
+  CHECK(sent.find("id: ") == sent.npos);
+  const RawSocket log(server.socket());
+  log.send(kFollowLog);
+  REQUIRE(log.read_until("nd\n").find("first") != std::string::npos);
+}
+
+TEST_CASE("a stream may be longer than any answer") {
+  constexpr std::size_t kPiece = 4u << 20, kPieces = 257;
+  RunningServer server(
+      [](FakeBackend& backend, ServerOptions&) { backend.log_pieces.assign(kPieces, std::string(kPiece, 'x')); });
+  std::size_t bytes = 0;
+  const auto streamed = server.client().log({.run = "x", .task = "t", .tail = {}}, [&](std::string_view piece) {
+    bytes += piece.size();
+    return true;
+  });
+  CHECK(streamed);
+  CHECK(bytes == kPiece * kPieces);
+}
+
 TEST_CASE("a stream ends when the client's function says so") {
   RunningServer server(then_wait);
   Client client = server.client();

@@ -72,7 +72,12 @@ TEST_CASE("every format has its word, and other words are refused") {
   CHECK(parsed({"ls", "-o", "table"})->options.format == Format::table);
   CHECK(parsed({"ls", "-o", "wide"})->options.format == Format::wide);
   CHECK(parsed({"ls", "-o", "name"})->options.format == Format::name);
-  CHECK(refusal({"ls", "-o", "yaml"}).find("yaml") != std::string::npos);
+  CHECK(refusal({"ls", "-o", "yaml"}) == "--output: `yaml` is not table, wide, json or name (see baton ls --help)");
+  CHECK(refusal({"ls", "-o", "1"}).find("`1` is not table") != std::string::npos);
+  CHECK(refusal({"ls", "-o"}).starts_with("--output: "));
+  CHECK(refusal({"ls", "--socket"}).starts_with("--socket: "));
+  CHECK(parsed({"ls", "--help"})->text.find("--no-start") == std::string::npos);
+  CHECK(parsed({"--help"})->text.find("--no-start") != std::string::npos);
 }
 
 TEST_CASE("an unknown option is one line that names it and what was meant") {
@@ -85,6 +90,33 @@ TEST_CASE("an unknown option is one line that names it and what was meant") {
 TEST_CASE("an unknown verb is one line that names it and what was meant") {
   CHECK(refusal({"rum", "x.yaml"}) == "unknown command `rum`, did you mean `run`? (see baton --help)");
   CHECK(refusal({"daemon", "stat"}) == "unknown command `stat`, did you mean `start`? (see baton daemon --help)");
+}
+
+TEST_CASE("a command that is misspelt is named, whatever stands behind it") {
+  CHECK(refusal({"wroker", "ls"}) == "unknown command `wroker`, did you mean `worker`? (see baton --help)");
+  CHECK(refusal({"x.yaml", "run"}) == "unknown command `x.yaml` (see baton --help)");
+}
+
+TEST_CASE("numbers have signs and sizes that make sense") {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"ls", "-n", "-1"},
+                                                    {"events", "--tail", "-1"},
+                                                    {"logs", "r", "--tail", "-1"},
+                                                    {"logs", "r", "--attempt", "4294967297"},
+                                                    {"daemon", "logs", "--tail", "1.5"},
+                                                    {"ls", "-n", "99999999999999999999"},
+                                                    {"ls", "-n", ""}}) {
+    CHECK(refusal(arguments).find("is not a whole number from 0 to ") != std::string::npos);
+  }
+  CHECK(parsed({"logs", "r", "--attempt", "4294967295"}));
+  CHECK(parsed({"run", "x.yaml", "--priority", "-5"}));
+  CHECK(parsed({"submit", "x.yaml", "--priority=7"}));
+  CHECK(refusal({"run", "x.yaml", "--priority", "3000000000"}).find("3000000000") != std::string::npos);
+}
+
+TEST_CASE("a run that is named by nothing is a wrong argument") {
+  CHECK(refusal({"describe", ""}) == "RUN: must not be empty (see baton describe --help)");
+  CHECK(refusal({"wait", "a", ""}).starts_with("RUN: must not be empty"));
+  CHECK(parsed({"logs", "last", ""}));
 }
 
 TEST_CASE("missing and superfluous arguments are refused") {

@@ -1,96 +1,16 @@
 #include "follow.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
 
 #include <functional>
 
 #include "attach.hpp"
-#include "catch.hpp"
-#include "json_output.hpp"
-#include "scripted_daemon.hpp"
-#include "temp_folder.hpp"
-#include "verbs.hpp"
-#include "workflow_files.hpp"
+#include "console.hpp"
 
 namespace baton::cli {
 namespace {
 
 using std::chrono::milliseconds;
-using test::Script;
-using test::ScriptedDaemon;
-using test::TempFolder;
-
-views::EventView event(std::uint64_t seq, const std::string& name, const std::string& state) {
-  views::EventView view;
-  view.seq = seq;
-  view.at = *parse_rfc3339("2026-03-29T12:00:00Z") + std::chrono::seconds(seq);
-  view.run = "r1";
-  view.workflow = "digits";
-  view.type = name.empty() ? "run" : "task";
-  view.name = name;
-  view.task = name;
-  view.state = state;
-  view.attempt = 1;
-  return view;
-}
-
-Script script(const std::string& run_state, std::vector<views::EventView> events, bool streams_end = false) {
-  Script result;
-  result.run.id = "r1";
-  result.run.workflow = "digits";
-  result.run.number = 3;
-  result.run.state = run_state;
-  views::TaskSummary summary;
-  summary.task = "a";
-  summary.states = {{run_state == "succeeded" ? "succeeded" : "waiting", 1}};
-  result.run.summary = {summary};
-  result.events = std::move(events);
-  result.streams_end = streams_end;
-  return result;
-}
-
-// A session with its output in files.
-class Console {
- public:
-  explicit Console(bool quiet = false)
-      : out_fd_(::open((folder / "out").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)),
-        err_fd_(::open((folder / "err").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)),
-        out_(out_fd_.get(), false),
-        err_(err_fd_.get(), false),
-        session(options(quiet), locations(folder), out_, err_) {}
-
-  std::string out() {
-    out_.flush();
-    return *read_file(folder / "out", 1 << 20);
-  }
-  std::string err() {
-    err_.flush();
-    return *read_file(folder / "err", 1 << 20);
-  }
-  [[nodiscard]] std::string socket() const { return folder / "s"; }
-
-  TempFolder folder;
-
- private:
-  static GlobalOptions options(bool quiet) {
-    GlobalOptions result;
-    result.quiet = quiet;
-    result.no_start = true;
-    return result;
-  }
-  static Locations locations(const TempFolder& folder) {
-    Locations result;
-    result.socket = folder / "s";
-    result.state_dir = folder / "state";
-    return result;
-  }
-  Descriptor out_fd_, err_fd_;
-  Output out_, err_;
-
- public:
-  Session session;
-};
 
 class Recorder : public RunListener {
  public:
@@ -178,6 +98,19 @@ TEST_CASE("when the daemon dies and must not be started, that is said and is the
   CHECK(end.error().error.code == ErrorCode::unavailable);
   CHECK(recorder.breaks == 1);
   CHECK(console.err() == "baton: the daemon is gone; the run's tasks go on without it\n");
+}
+
+TEST_CASE("a daemon that was stopped is not waited for, and not started") {
+  Console console;
+  ScriptedDaemon daemon(console.socket(), script("running", {event(1, "a", "running")}));
+  Recorder recorder;
+  recorder.then = [&] { daemon.say_stopped(); };
+  const auto end = followed(console, recorder);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().error.code == ErrorCode::stopped);
+  CHECK(end.error().error.message.find("baton wait r1") != std::string::npos);
+  CHECK(exit_code_of(end.error().error.code) == kExitUnreachable);
+  CHECK(console.err().empty());
 }
 
 TEST_CASE("streams that end again and again without an event are given up") {
@@ -284,89 +217,6 @@ TEST_CASE("Ctrl-C detaches, a second one cancels the run, a third one does not w
     write_end.reset();
   }
   CHECK(daemon.cancelled() == std::vector<std::string>{"r1"});
-}
-
-Outcome performed(Console& console, const std::vector<std::string>& arguments) {
-  auto parsed = CommandLine(verbs()).parse(arguments);
-  REQUIRE(parsed);
-  return parsed->action(console.session);
-}
-
-TEST_CASE("a single log is passed on byte by byte, several get headers") {
-  const std::string bytes("raw\0\xff\r\x1b[2J no newline", 19);
-  {
-    Console console;
-    Script told = script("succeeded", {});
-    told.logs = {{"a", bytes}};
-    const ScriptedDaemon daemon(console.socket(), told);
-    CHECK(performed(console, {"logs", "r1", "a"}) == kExitSucceeded);
-    CHECK(console.out() == bytes);
-  }
-  Console console;
-  Script told = script("succeeded", {});
-  told.logs = {{"a", "one"}, {"b", "two\n"}};
-  const ScriptedDaemon daemon(console.socket(), told);
-  CHECK(performed(console, {"logs", "r1"}) == kExitSucceeded);
-  CHECK(console.out() == "==> a (attempt 1, succeeded) <==\none\n==> b (attempt 1, succeeded) <==\ntwo\n");
-}
-
-TEST_CASE("logs that are followed start with what runs, and end with the run") {
-  Console console;
-  Script told = script("running", {event(1, "a", "running"), event(2, "b", "running"), event(3, "a", "succeeded")});
-  told.logs = {{"a", "one\n"}, {"b", "two"}};
-  told.events.push_back(event(4, "", "succeeded"));
-  told.state_later = "succeeded";
-  const ScriptedDaemon daemon(console.socket(), told);
-  CHECK(performed(console, {"logs", "-f", "r1"}) == kExitSucceeded);
-  const std::string text = console.out();
-  CHECK(text.find("a | one\n") != std::string::npos);
-  CHECK(text.find("b | two\n") != std::string::npos);
-}
-
-TEST_CASE("wait prints how runs ended and exits with the worst") {
-  Console console;
-  const ScriptedDaemon daemon(console.socket(), script("failed", {}));
-  CHECK(performed(console, {"wait", "r1", "r1"}) == kExitFailed);
-  CHECK(console.out() == "r1 failed\nr1 failed\n");
-}
-
-TEST_CASE("wait gives up after its time with 124") {
-  Console console;
-  const ScriptedDaemon daemon(console.socket(), script("running", {event(1, "a", "running")}));
-  CHECK(performed(console, {"wait", "r1", "--timeout", "10ms"}) == kExitTimedOut);
-  CHECK(performed(console, {"wait", "r1", "--timeout", "soon"}).error().error.code == ErrorCode::invalid_argument);
-}
-
-TEST_CASE("describe as JSON is the run with all its tasks, gathered from their pages") {
-  Console console;
-  Script told = script("running", {});
-  for (const char* name : {"a", "b", "c"}) {
-    views::TaskView task;
-    task.name = name;
-    task.state = "running";
-    told.tasks.push_back(task);
-  }
-  const ScriptedDaemon daemon(console.socket(), told);
-  console.session.out.flush();
-  auto parsed = CommandLine(verbs()).parse({"describe", "r1", "-o", "json"});
-  REQUIRE(parsed);
-  {
-    Session session(parsed->options, console.session.found_locations, console.session.out, console.session.err);
-    CHECK(parsed->action(session) == kExitSucceeded);
-  }
-  const nlohmann::json json = nlohmann::json::parse(console.out());
-  CHECK(json["id"] == "r1");
-  CHECK(json["number"] == 3);
-  REQUIRE(json["tasks"].size() == 3);
-  CHECK(json["tasks"][2]["name"] == "c");
-}
-
-TEST_CASE("describe as JSON of a run without tasks is JSON too") {
-  Console console;
-  const ScriptedDaemon daemon(console.socket(), script("running", {}));
-  api::Client client(console.socket());
-  REQUIRE(write_run_json(console.session.out, client, *client.run("r1")));
-  CHECK(nlohmann::json::parse(console.out())["tasks"] == nlohmann::json::array());
 }
 
 }  // namespace

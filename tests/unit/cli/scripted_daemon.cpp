@@ -34,6 +34,21 @@ class ScriptedSource : public api::Source<T> {
   std::function<void(Result<T>)> waiting_;
 };
 
+// Some bytes, then an error.
+class BreakingSource : public api::ByteSource {
+ public:
+  BreakingSource(boost::asio::io_context& io, std::string bytes) : io_(io), bytes_(std::move(bytes)) {}
+  void next(std::function<void(Result<std::string>)> done) override {
+    Result<std::string> piece = std::exchange(bytes_, {});
+    if (piece->empty()) piece = fail(ErrorCode::io, "broken");
+    boost::asio::post(io_, [done = std::move(done), piece = std::move(piece)] { done(piece); });
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  std::string bytes_;
+};
+
 }  // namespace
 
 class ScriptedDaemon::ScriptedBackend : public api::Backend {
@@ -88,6 +103,9 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
   void log(api::LogQuery query, api::Done<std::shared_ptr<api::ByteSource>> done) override {
     for (const auto& [task, bytes] : script_.logs) {
       if (task != query.task) continue;
+      if (script_.logs_break) {
+        return answer(done, std::shared_ptr<api::ByteSource>(std::make_shared<BreakingSource>(io_, bytes)));
+      }
       answer(done, std::shared_ptr<api::ByteSource>(std::make_shared<ScriptedSource<std::string>>(io_, bytes, true)));
       return;
     }
@@ -139,6 +157,10 @@ ScriptedDaemon::~ScriptedDaemon() {
   server_.reset();
   io_.restart();
   io_.poll();  // what the server's end has cancelled
+}
+
+void ScriptedDaemon::say_stopped() {
+  boost::asio::post(io_, [this] { server_->end_streams({{ErrorCode::stopped, "the daemon was stopped"}, {}}); });
 }
 
 std::vector<api::EventQuery> ScriptedDaemon::event_queries() const { return backend_->event_queries(); }

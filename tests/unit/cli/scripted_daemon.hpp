@@ -19,13 +19,15 @@ struct Script {
   std::vector<views::TaskView> tasks;                     // a page each
   bool streams_end = false;                               // behind the events; otherwise they wait for more
   std::vector<std::pair<std::string, std::string>> logs;  // task → bytes
+  bool logs_break = false;                                // behind these bytes
 };
 
 class ScriptedDaemon {
  public:
   // Listens on `socket` once it is made, in a thread of its own.
   ScriptedDaemon(const std::string& socket, Script script);
-  ~ScriptedDaemon();  // as if it was killed
+  ~ScriptedDaemon();   // as if it was killed
+  void say_stopped();  // as at an end that was asked for
   ScriptedDaemon(const ScriptedDaemon&) = delete;
   ScriptedDaemon& operator=(const ScriptedDaemon&) = delete;
 

@@ -39,6 +39,20 @@ TEST_CASE("a used file that is not there is an error that names it and who uses 
   CHECK(checked.errors > 0);
   CHECK(checked.report.find("gone.yaml") != std::string::npos);
   CHECK(checked.report.find("No such file") != std::string::npos);
+  REQUIRE_FALSE(checked.diagnostics.empty());
+  CHECK(checked.diagnostics.back().file == folder / "gone.yaml");
+}
+
+TEST_CASE("diagnostics have their place in the file as the user named it") {
+  const test::TempFolder folder;
+  const auto files = collect(folder.write("main.yaml", "tasks:\n  a:\n    need: b\n    run: x\n"));
+  REQUIRE(files);
+  const CheckedWorkflow checked = check(*files);
+  REQUIRE(checked.diagnostics.size() == 1);
+  const Diagnostic& diagnostic = checked.diagnostics.front();
+  CHECK(diagnostic.file == folder / "main.yaml");
+  CHECK(diagnostic.pos == SourcePos{3, 5});
+  CHECK(diagnostic.hint == "did you mean `needs`?");
 }
 
 TEST_CASE("files that use each other are read once") {

@@ -104,9 +104,10 @@ TEST_CASE("a sub-workflow waits for room among those of its depth") {
 
 TEST_CASE("a task's environment has a limit for each value") {
   const auto state_with = [](std::size_t bytes) {
-    Scenario s("params: {x: a}\ntasks: {t: {command: [t], env: {X: \"${{ params.x }}\"}}}");
+    Scenario s("params: {x: a, y: a}\ntasks: {t: {command: [t], env: {X: \"${{ params.x }}${{ params.y }}\"}}}");
     s.worker();
-    s.submit({{"x", std::string(bytes, 'x')}});
+    // In two parts, because a parameter has a lower limit.
+    s.submit({{"x", std::string(bytes / 2, 'x')}, {"y", std::string(bytes - bytes / 2, 'y')}});
     return s.state("t") + (s.reason("t").empty() ? "" : " " + s.reason("t"));
   };
   CHECK(state_with(limits::kTaskEnvBytes).starts_with("starting"));

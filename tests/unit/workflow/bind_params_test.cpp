@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <baton/base/limits.hpp>
 
 #include "catch.hpp"
+#include "param_pattern.hpp"
 #include "parse_support.hpp"
 
 namespace {
@@ -92,12 +94,71 @@ TEST_CASE("a client that sends very many wrong parameters gets a short answer") 
 TEST_CASE("a pattern cannot take exponential time or the stack") {
   const auto workflow =
       parsed("params: {p: {type: string, required: true, pattern: '(a+)+b'}}\ntasks: {a: {run: x}}\n");
-  CHECK_FALSE(bind_params(*workflow, {{"p", std::string(5'000, 'a')}}));
-  CHECK(bind_params(*workflow, {{"p", std::string(5'000, 'a') + "b"}}));
-  const auto long_value = bind_params(*workflow, {{"p", std::string(10'000'000, 'a')}});
-  REQUIRE_FALSE(long_value);
-  CHECK_THAT(long_value.error().message, Catch::Contains("is longer than the 16384 bytes"));
-  CHECK(long_value.error().message.size() < 1'000);
+  CHECK_FALSE(bind_params(*workflow, {{"p", std::string(1'000, 'a')}}));
+  CHECK(bind_params(*workflow, {{"p", std::string(1'000, 'a') + "b"}}));
+  const auto error_of = [&](std::size_t bytes) {
+    const auto bound = bind_params(*workflow, {{"p", std::string(bytes, 'a')}});
+    REQUIRE_FALSE(bound);
+    CHECK(bound.error().message.size() < 1'000);
+    return bound.error().message;
+  };
+  CHECK_THAT(error_of(1'025), Catch::Contains("is longer than the 1024 bytes"));
+  CHECK_THAT(error_of(10'000'000), Catch::Contains("is longer than the 65536 bytes that a parameter may have"));
+}
+
+TEST_CASE("a value has a greatest length") {
+  const auto workflow = parsed("params: {s: {type: string}, i: {type: int, default: 1}}\ntasks: {a: {run: x}}\n");
+  CHECK(bind_params(*workflow, {{"s", std::string(64u << 10, 'a')}}));
+  CHECK_FALSE(bind_params(*workflow, {{"s", std::string((64u << 10) + 1, 'a')}}));
+  CHECK_FALSE(bind_params(*workflow, {{"i", std::string((64u << 10) + 1, '0')}}));
+}
+
+TEST_CASE("the parts of a pattern, its counts written out") {
+  CHECK(pattern_parts("") == 0);
+  CHECK(pattern_parts("v[0-9]+") == 3);
+  CHECK(pattern_parts("(ab){9}") == 45);
+  CHECK(pattern_parts("a{3,}") == 8);
+  CHECK(pattern_parts("a{2,5}b") == 11);
+  CHECK(pattern_parts("[]a]{9}") == 20);  // an empty class, an `a` and a bracket nine times
+  CHECK(pattern_parts("[\\]]{9}") == 18);
+  CHECK(pattern_parts("[[:alpha:]]{9}") == 18);
+  CHECK(pattern_parts("\\({9}") == 18);
+  CHECK(pattern_parts("(((((a?))))){5000}") == 5000 * 13);
+  CHECK(pattern_parts("(?:x{100}){100}") == 100 * 203);
+  CHECK(pattern_parts("(?=.*a)b") == 64 * 5 + 1);
+  CHECK(pattern_parts("((((a{999999999999}){999999999}){99999})") >= 1'000'000);
+  CHECK(pattern_parts("a{") <= 2);
+}
+
+TEST_CASE("a pattern, and all of them together, have a greatest size") {
+  const auto problems = [](int params, std::string_view pattern, int values = 0) {
+    std::string text = "params:\n";
+    for (int i = 0; i < params; ++i) text += fmt::format("  p{}: {{type: string, pattern: '{}'}}\n", i, pattern);
+    if (values != 0) {
+      text += fmt::format("  e: {{type: string, pattern: '{}', enum: [", pattern);
+      for (int i = 0; i < values; ++i) text += fmt::format("a{}, ", i);
+      text += "]}\n";
+    }
+    return problems_in(text + "tasks: {a: {run: x}}\n");
+  };
+  CHECK(problems(1, "[a-f0-9]{64}").empty());
+  CHECK(problems(1, "a{500}").empty());
+  CHECK(problems(1, "a{501}").find("`pattern` has more than 1000 parts") != std::string::npos);
+  CHECK(problems(1, "(((((a?))))){5000}").find("`pattern` has more than 1000 parts") != std::string::npos);
+  CHECK(problems(8, "a{500}").empty());
+  CHECK(problems(9, "a{500}") == "2:3: the patterns of all parameters have more than 8000 parts, counts written out\n");
+  CHECK(problems(0, "a[0-9]+", 100).empty());
+  CHECK(problems(0, "a[0-9]+", 101).find("`enum` beside a `pattern` has at most 100 values") != std::string::npos);
+}
+
+TEST_CASE("the largest patterns are matched with the longest values") {
+  for (const char* pattern : {"(((((a?))))){76}b", "(.*){199}b", "((a*)*){110}b", "((?=.*.*b).)*b", "(?:(?=.*b)|.)*b",
+                              "((((((((a*)*)*)*)*)*)*)*){30}b"}) {
+    INFO(pattern);
+    const auto compiled = ParamPattern::compile(pattern);
+    REQUIRE(compiled);
+    CHECK(compiled.value()->matches(std::string(limits::kPatternValueBytes, 'a')) == false);
+  }
 }
 
 TEST_CASE("a pattern has a greatest length") {

@@ -46,12 +46,14 @@ inline CheckContext check_context() {
     const auto found = kTypes.find(name);
     return found == kTypes.end() ? std::nullopt : std::optional(found->second);
   };
-  context.needs_names = {"prep", "train", "build-app", "v1.2"};
+  context.all_needs = std::make_shared<const NeedsList>(
+      NeedsList{{"prep", TaskIndex(0)}, {"train", TaskIndex(1)}, {"build-app", TaskIndex(2)}, {"v1.2", TaskIndex(2)}});
   context.needs = [](std::string_view name) -> std::optional<NeedsInfo> {
-    if (name == "prep") return NeedsInfo{TaskIndex(0), {"rows", "path"}, false};
-    if (name == "train") return NeedsInfo{TaskIndex(1), {"accuracy"}, true};
-    if (name == "build-app") return NeedsInfo{TaskIndex(2), {"image"}, false};
-    if (name == "v1.2") return NeedsInfo{TaskIndex(2), {"image"}, false};
+    const auto outputs = [](Names names) { return std::make_shared<const Names>(std::move(names)); };
+    if (name == "prep") return NeedsInfo{TaskIndex(0), outputs({"path", "rows"}), false};
+    if (name == "train") return NeedsInfo{TaskIndex(1), outputs({"accuracy"}), true};
+    if (name == "build-app") return NeedsInfo{TaskIndex(2), outputs({"image"}), false};
+    if (name == "v1.2") return NeedsInfo{TaskIndex(2), outputs({"image"}), false};
     return std::nullopt;
   };
   context.matrix_axes = std::vector<std::string>{"C", "seed", "learning-rate"};

@@ -1,4 +1,6 @@
 // Files that are made to do harm: they are refused in time, memory and stack that have bounds.
+#include <sys/resource.h>
+
 #include <fmt/format.h>
 #include <baton/base/limits.hpp>
 
@@ -33,6 +35,13 @@ std::string refusal(const std::string& text) {
   const std::string problems = problems_of(result);
   CHECK(problems.size() < 100'000);
   return problems;
+}
+
+// The most memory that this process has had so far.
+long peak_kib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
 }
 
 std::string example() {
@@ -108,6 +117,76 @@ TEST_CASE("more expressions than a file may have, in tasks that have as many arg
   };
   CHECK(refusal(tasks(1, 100'001)).find("`command` has more than 100000 arguments") != std::string::npos);
   CHECK(refusal(tasks(11, 100'000)).find("the file has more than 1000000 expressions") != std::string::npos);
+}
+
+TEST_CASE("more expressions than a text may have, and long texts with many") {
+  const auto task = [](std::string_view script) {
+    return fmt::format("tasks: {{a: {{command: [\"{}\"]}}}}\n", script);
+  };
+  CHECK(problems_in(task(filled("${{1}}", 6 * limits::kTextExpressions))).empty());
+  CHECK(refusal(task(filled("${{1}}", 6 * limits::kTextExpressions + 6))) ==
+        "1:6024: the text has more than 1000 expressions\n");
+  std::string text;
+  for (int i = 0; i < 900; ++i) text += "${{1}}" + std::string(15'000, 'x');
+  CHECK(problems_in(task(text)).empty());
+  CHECK(refusal(task(text + "${{}}")).starts_with("1:13505427: the expression is empty"));
+}
+
+TEST_CASE("quotes that do not pair are looked for once") {
+  const std::string text = "tasks: {a: {command: [\"" + filled("${{'}}'", kMany) + "'\"]}}\n";
+  const std::string problems = refusal(text);
+  CHECK(std::count(problems.begin(), problems.end(), '\n') == 1);
+  // What is written with escapes is not looked for in the rest of the file.
+  std::string escaped = "tasks: {a: {command: [";
+  for (int i = 0; i < 90'000; ++i) escaped += R"("\x24{{1}}",)";
+  CHECK(problems_in(escaped + "\"" + std::string(kMany, 'x') + "\"]}}\n").empty());
+}
+
+TEST_CASE("what many expressions refer to is kept once") {
+  std::string outputs, references, uses;
+  for (int i = 0; i < 1'000; ++i) outputs += fmt::format("output_with_a_rather_long_name_{},", i);
+  for (int i = 0; i < 4'000; ++i) references += "needs.a.result+";
+  const std::string tasks = fmt::format("tasks:\n  a: {{run: x, outputs: [{}]}}\n", outputs);
+  const long before = peak_kib();
+  CHECK(problems_in(tasks + fmt::format("  b: {{needs: a, if: \"'' == {}''\", run: x}}\n", references)).empty());
+  // The bare `needs` of a task that needs many.
+  std::string many = "tasks:\n", ids;
+  for (int i = 0; i < 20'000; ++i) {
+    many += fmt::format("  t{}: {{run: x}}\n", i);
+    ids += fmt::format("t{},", i);
+  }
+  many += fmt::format("  z: {{needs: [{}], command: [{}]}}\n", ids, filled("'${{ toJSON(needs) }}',", 23 * 2'000));
+  CHECK(problems_in(many).empty());
+  CHECK(peak_kib() - before < 150'000);
+}
+
+TEST_CASE("defaults cannot be copied to ever so many tasks") {
+  std::string defaults = "defaults:\n  env:\n", tasks = "tasks:\n";
+  for (int i = 0; i < 1'000; ++i) defaults += fmt::format("    VARIABLE_{}: a value that takes some room\n", i);
+  for (int i = 0; i < 998; ++i) tasks += fmt::format("  t{}: {{run: x}}\n", i);
+  CHECK(problems_in(defaults + tasks).empty());
+  for (int i = 0; i < 50'000; ++i) tasks += fmt::format("  u{}: {{run: x}}\n", i);
+  const long before = peak_kib();
+  CHECK(refusal(defaults + tasks) ==
+        "1004:3: `defaults` has 1002 entries for each of 50998 tasks, in all more than 1000000\n");
+  CHECK(peak_kib() - before < 1'000'000);
+}
+
+TEST_CASE("outputs of a workflow have a limit too, and wrong ones are not all looked at") {
+  std::string text = "tasks: {a: {run: x}}\noutputs:\n";
+  for (int i = 0; i <= 1'000; ++i) text += fmt::format("  o{}: x\n", i);
+  CHECK(refusal(text) == "3:3: `outputs` has more than 1000 names\n");
+}
+
+TEST_CASE("a name that is not there is compared with all others only so often") {
+  std::string text = "tasks:\n", ids, wrong;
+  for (int i = 0; i < 50'000; ++i) {
+    text += fmt::format("  task_with_a_name_of_many_letters_{}: {{run: x}}\n", i);
+    ids += fmt::format("task_with_a_name_of_many_letters_{},", i);
+  }
+  for (int i = 0; i < 50'000; ++i) wrong += fmt::format("\"${{{{needs.tusk_with_a_name_of_many_letters_{}}}}}\",", i);
+  const std::string problems = refusal(text + fmt::format("  z: {{needs: [{}], command: [{}]}}\n", ids, wrong));
+  CHECK(std::count(problems.begin(), problems.end(), '\n') == limits::kDiagnostics + 1);
 }
 
 TEST_CASE("more tasks than a workflow may have") {

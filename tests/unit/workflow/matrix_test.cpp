@@ -112,6 +112,22 @@ TEST_CASE("a later include entry wins over an earlier one, also over one for all
   CHECK(combos.at(1)["x"] == "third");
 }
 
+TEST_CASE("what is included in every combination is looked at once") {
+  Values values, include;
+  for (int i = 0; i < 2'000; ++i) values.emplace_back(i);
+  for (int i = 0; i < 200'000; ++i) include.push_back({{"x", i}, {"y" + std::to_string(i % 3), i}});
+  include.push_back({{"v", 7}, {"x", "of seven"}});
+  include.push_back({{"y0", "last"}});
+  const MatrixCombos combos = built({{"v", values}}, include);
+  REQUIRE(combos.size() == 2'000);
+  for (std::uint32_t i = 0; i < combos.size(); ++i) {
+    const Value x = i == 7 ? Value("of seven") : Value(199'999);
+    REQUIRE(combos.at(i) == Value{{"v", i}, {"x", x}, {"y0", "last"}, {"y1", 199'999}, {"y2", 199'997}});
+  }
+  CHECK(combos.label(7) == "v=7,x=of%20seven,y0=last,y1=199999,y2=199997");
+  CHECK(combos.label(8) == "v=8,x=199999,y0=last,y1=199999,y2=199997");
+}
+
 TEST_CASE("include works without axes and after everything is excluded") {
   CHECK(all(built({}, {{{"a", 1}}, {{"b", 2}}})) == Values{{{"a", 1}}, {{"b", 2}}});
   const auto combos = built({{"a", {1}}}, {{{"x", 5}}, {{"a", 1}}}, {{{"a", 1}}});

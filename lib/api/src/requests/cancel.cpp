@@ -12,7 +12,7 @@ void handle_cancel(const Request& request, Backend& backend, const Reply& reply)
   QueryFields query(request);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   BodyFields body(request.body);
-  std::string reason = body.text("reason");
+  std::string reason = body.remark("reason");
   if (auto read = body.finish(); !read) return reply.error(read.error());
   backend.cancel(request.captures[0], std::move(reason), reply.as_json<views::RunView>());
 }

@@ -18,7 +18,7 @@ void decide(const Request& request, Backend& backend, const Reply& reply, bool a
   DecideRequest decision{.run = request.captures[0],
                          .task = request.captures.size() > 1 ? request.captures[1] : std::string(),
                          .approve = approve,
-                         .comment = body.text("comment")};
+                         .comment = body.remark("comment")};
   if (auto read = body.finish(); !read) return reply.error(read.error());
   backend.decide(std::move(decision), reply.as_json<views::RunView>());
 }

@@ -14,6 +14,12 @@ constexpr std::string_view kOfRun = "/v1/runs/{ref}/events";
 
 enum class Format { lines, server_sent };
 
+std::string problem_text(Format format, const Problem& problem) {
+  const nlohmann::json json = problem_json(problem, status_of(problem.error.code));
+  return format == Format::lines ? dump({{"problem", json}}) + '\n'
+                                 : fmt::format("event: problem\ndata: {}\n\n", dump(json));
+}
+
 // Turns events into text as the connection pulls it.
 class EventText final : public ByteSource, public std::enable_shared_from_this<EventText> {
  public:
@@ -32,10 +38,7 @@ class EventText final : public ByteSource, public std::enable_shared_from_this<E
     std::string out;
     if (!events) {
       broken_ = true;
-      const unsigned status = status_of(events.error().code);
-      const nlohmann::json problem = problem_json({events.error(), {}}, status);
-      return format_ == Format::lines ? dump({{"problem", problem}}) + '\n'
-                                      : fmt::format("event: problem\ndata: {}\n\n", dump(problem));
+      return problem_text(format_, {events.error(), {}});
     }
     for (const views::EventView& event : *events) {
       const std::string json = dump(event);
@@ -87,7 +90,8 @@ void handle_events(const Request& request, Backend& backend, const Reply& reply)
       std::move(asked),
       reply.with<std::shared_ptr<EventSource>>([follow, format](const Reply& to, std::shared_ptr<EventSource> events) {
         to.stream({format == Format::lines ? "application/x-ndjson" : "text/event-stream",
-                   std::make_shared<EventText>(std::move(events), format), follow});
+                   std::make_shared<EventText>(std::move(events), format), follow,
+                   [format](const Problem& problem) { return problem_text(format, problem); }});
       }));
 }
 

@@ -39,6 +39,9 @@ class Server {
   // answers is a conflict. The folder must exist. `backend` and `io` (run by one thread) must outlive the server.
   static Result<std::unique_ptr<Server>> listen(boost::asio::io_context& io, Backend& backend, ServerOptions options);
   virtual ~Server() = default;  // stops accepting, ends every connection, removes the socket file it made
+  // Ends streams of events, those under way and those to come, with this problem, so that nobody takes the end that is
+  // near for a crash. What is being written goes out first.
+  virtual void end_streams(const Problem& problem) = 0;
 };
 
 // What the server answers to; schemas/openapi.yaml describes each of them.

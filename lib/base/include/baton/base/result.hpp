@@ -15,6 +15,7 @@ enum class ErrorCode {
   denied,
   conflict,      // it exists already, or is in a state that does not allow this
   unavailable,   // a peer is not there or does not answer
+  stopped,       // a peer ends because it was asked to
   disk_full,     // no space left; trying again after making room can succeed
   io,            // any other failure of the operating system
   corrupt,       // stored data does not make sense

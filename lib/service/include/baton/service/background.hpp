@@ -1,5 +1,7 @@
 // One thread for what takes too long for the event loop: reading workflows, hashing them.
 #pragma once
+#include <baton/base/result.hpp>
+
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -18,15 +20,21 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  // In order. False: too much is waiting. A job hands its result back by posting to the loop itself.
-  bool run(std::function<void()> job);
+  // In order. False: too much is waiting. A job hands its result back by posting to the loop itself. If it throws
+  // instead, `failed` is called in its place, on the same thread, when everything that the job held is freed.
+  bool run(std::function<void()> work, std::function<void(Error)> failed);
 
  private:
+  struct Job {
+    std::function<void()> work;
+    std::function<void(Error)> failed;
+  };
   void work();
+  static void perform(Job job);
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<Job> jobs_;
   bool ending_ = false;
   std::thread thread_;
 };

@@ -8,8 +8,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace baton::workflow {
@@ -36,11 +38,13 @@ enum class Type { any, null, boolean, number, string, list, object };
 std::string_view to_string(Type type);
 
 // What the checker knows while a workflow file is validated.
+using Names = std::vector<std::string>;
 struct NeedsInfo {
   TaskIndex index;
-  std::vector<std::string> outputs;
+  std::shared_ptr<const Names> outputs;  // sorted; shared, because many expressions may refer to one task
   bool is_matrix = false;
 };
+using NeedsList = std::vector<std::pair<std::string, TaskIndex>>;
 struct CheckContext {
   // Contexts that may stand in the field at hand; any other context is an error that names the field.
   std::string field;  // such as "env"; empty: messages say "here"
@@ -49,7 +53,9 @@ struct CheckContext {
   std::function<std::optional<Type>(std::string_view)> param;  // nullopt: unknown
   std::vector<std::string> param_names;                        // for hints
   std::function<std::optional<NeedsInfo>(std::string_view)> needs;
-  std::vector<std::string> needs_names;
+  std::shared_ptr<const NeedsList> all_needs;  // for the bare `needs`, and for hints
+  // "did you mean `x`?"; whoever checks many expressions bounds the work over all of them. Null: without a bound.
+  std::function<std::string(std::string_view, std::span<const std::string_view>)> did_you_mean;
   std::optional<std::vector<std::string>> matrix_axes;  // nullopt: not known before the run
   std::vector<std::string> env_names;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,21 +54,27 @@ class MatrixCombos {
   Result<void> apply_includes();
   Result<void> number_included();
   [[nodiscard]] std::uint32_t product_index(std::uint32_t index) const { return all_kept_ ? index : kept_[index]; }
-  // The include entries that extend a combination of the product, in file order.
-  [[nodiscard]] std::vector<std::uint32_t> extensions(std::uint32_t product_index) const;
+  void add_common(std::uint32_t rule);
+  // The include entries that extend this combination of the product and not all of them, in file order.
+  [[nodiscard]] std::span<const std::pair<std::uint32_t, std::uint32_t>> extensions(std::uint32_t product_index) const;
   [[nodiscard]] std::string full_label(std::uint32_t index) const;
+  // The part of a label for the keys that are no axes.
+  [[nodiscard]] std::string label_of_others(const Value& object) const;
 
   std::uint32_t size_ = 0;
   std::uint32_t from_product_ = 0;  // the first combinations; the rest are included
   bool is_list_ = false;            // from_list
   bool all_kept_ = true;
   std::vector<Axis> axes_;
-  std::vector<Value> include_, exclude_;                           // as given
-  std::vector<std::vector<std::string>> labels_;                   // of each axis' values, told apart
-  std::vector<std::uint32_t> kept_;                                // product indexes left by `exclude`, ascending
-  std::vector<std::uint32_t> common_;                              // include entries that extend the whole product
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> extended_;  // (product index, include entry), ascending
-  std::vector<std::uint32_t> included_;                            // include entries that are combinations of their own
+  std::vector<Value> include_, exclude_;          // as given
+  std::vector<std::vector<std::string>> labels_;  // of each axis' values, told apart
+  std::vector<std::uint32_t> kept_;               // product indexes left by `exclude`, ascending
+  // What include entries that name no axis add to the whole product, folded once: every combination has it.
+  Value common_ = Value::object();
+  std::map<std::string, std::uint32_t, std::less<>> common_rules_;  // key of common_ → the entry it is of
+  std::string common_label_;                                        // of common_
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> extended_;   // (product index, include entry), ascending
+  std::vector<std::uint32_t> included_;   // include entries that are combinations of their own
   std::vector<std::uint32_t> ambiguous_;  // combinations whose label needs the index, ascending
   std::vector<std::map<std::string, std::uint32_t, std::less<>>>
       places_;  // of each axis: value → index; while building

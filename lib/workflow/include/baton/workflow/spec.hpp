@@ -20,6 +20,7 @@
 namespace baton::workflow {
 
 struct WorkflowSpec;
+class ParamPattern;
 
 enum class TaskKind : std::uint8_t { task, data_prep, train, evaluate, deploy };
 enum class ParamType : std::uint8_t { string, integer, number, boolean, duration };
@@ -36,7 +37,8 @@ struct ParamSpec {
   bool required = false;
   std::vector<Value> enumeration;
   std::optional<double> min, max;
-  std::string pattern;  // ECMAScript regular expression over the whole value; empty: none
+  std::string pattern;                          // ECMAScript regular expression over the whole value; empty: none
+  std::shared_ptr<const ParamPattern> matcher;  // `pattern`, compiled
   std::string description;
   SourcePos pos;
 };
