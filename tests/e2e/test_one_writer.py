@@ -71,6 +71,33 @@ class OneWriter(harness.TestCase):
         self.assertIn("another daemon", self.box.log())
         self.box.baton("--socket", second, "run", self.box.write("quick.yaml", QUICK), check=0)
 
+    def test_a_run_that_is_left_alone_keeps_its_processes_and_goes_on_once_it_is_mended(self):
+        for name in ("started", "go"):
+            self.box.fifo(name)
+        self.box.write("child.yaml", HELD.format(work=self.box.work))
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("main.yaml", "tasks: {sub: {uses: child.yaml}}\n"))
+        (self.box.work / "started").read_text()
+        daemon.stop()
+
+        def set_params(params):
+            with sqlite3.connect(self.box.state / "baton.db") as database:
+                database.execute("UPDATE runs SET params = ? WHERE parent_run IS NOT NULL", (params,))
+
+        set_params("x")
+        daemon = self.box.start()
+        self.assertIn(f"left alone: run {run}: it belongs to run {run}.2", self.box.baton("doctor").stdout)
+        refused = self.box.baton("retry", run)
+        self.assertEqual((refused.returncode, refused.stderr), (1, "baton: the run has not ended yet\n"))
+        # Its worker is there and has said what it runs.
+        self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
+        daemon.stop()
+        set_params("{}")
+        self.box.start()
+        (self.box.work / "go").write_text("go\n")
+        self.box.wait(run)
+        self.assertEqual(len((self.box.work / "starts").read_text().splitlines()), 1)
+
     def test_an_older_copy_is_refused_until_it_is_adopted(self):
         self.box.start().stop()
         copy = self.box.root / "copy.db"
@@ -145,7 +172,8 @@ class OneWriter(harness.TestCase):
         worker = self.box.state / "workers" / "local"
         with open(worker / "journal", "ab") as journal:
             journal.write(b"BATN torn")
-        (worker / "logs" / "00000001.seg").unlink()
+        [segment] = (worker / "logs").iterdir()
+        segment.unlink()
         with sqlite3.connect(self.box.state / "baton.db") as database:
             database.execute("UPDATE bundles SET contents = replace(contents, 'held', 'hold')")
         before = sorted((path.name, path.stat().st_mtime_ns) for path in worker.rglob("*"))
@@ -155,7 +183,7 @@ class OneWriter(harness.TestCase):
         self.assertEqual(len(findings), 3, findings)
         self.assertRegex(findings[0], f"run {run}: .*held")
         self.assertEqual(findings[1], "worker local: journal: 9 bytes are no records, what they said is lost")
-        self.assertRegex(findings[2], r"worker local: attempt \d+: its log logs/00000001.seg is missing")
+        self.assertRegex(findings[2], rf"worker local: attempt \d+: its log logs/{segment.name} is missing")
         self.assertEqual(before, sorted((path.name, path.stat().st_mtime_ns) for path in worker.rglob("*")))
 
     def test_a_run_that_makes_no_sense_is_named_and_the_others_are_served(self):

@@ -175,6 +175,10 @@ void Changes::apply_retry(const std::shared_ptr<Retry>& retry) {
   event.params = std::move(retry->params);
   std::vector<engine::Event> before;
   if (!ports_.scheduler->engine().is_active(retry->run)) {
+    // It ended only since it was read, or it is left alone.
+    if (!engine::is_final(retry->snapshot.state.state)) {
+      return finish_retry(retry, problem({ErrorCode::conflict, "the run has not ended yet"}));
+    }
     if (Result<> fits = engine::check_snapshot(retry->snapshot, *retry->workflow); !fits) {
       return finish_retry(retry, problem(fits.error()));
     }
