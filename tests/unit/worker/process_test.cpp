@@ -119,7 +119,7 @@ TEST_CASE("this process finds itself in /proc") {
   CHECK(children.pids().empty());
 }
 
-TEST_CASE("a process that is gone is told from one that cannot be looked at") {
+TEST_CASE("a process that is gone is known to be") {
   Spawner spawner;
   const SpawnResult result = spawner.run({"/bin/true"});
   REQUIRE(result.error == 0);
@@ -127,6 +127,9 @@ TEST_CASE("a process that is gone is told from one that cannot be looked at") {
   CHECK(read_process(result.pid).error().code == ErrorCode::not_found);
   CHECK(read_environment(result.pid)->empty());
   CHECK(read_processes().complete);
+}
+
+TEST_CASE("without descriptors to spare, a process cannot be looked at, which does not mean that it is gone") {
   const NoDescriptors none;
   const auto self = read_process(::getpid());
   REQUIRE_FALSE(self);
