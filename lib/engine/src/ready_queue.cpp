@@ -79,6 +79,7 @@ std::optional<Blocker> ReadyQueue::parked_on(const Rank& rank) const {
 
 std::vector<Blocker> ReadyQueue::blockers() const {
   std::vector<Blocker> all;
+  all.reserve(parked_.size());
   for (const auto& [blocker, groups] : parked_) all.push_back(blocker);
   return all;
 }
