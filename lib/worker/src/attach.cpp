@@ -16,7 +16,10 @@
 namespace baton::worker {
 namespace {
 
-constexpr int kTries = 3;  // a supervisor may leave between our finding it and its hearing us
+// A supervisor may leave between our finding it and its hearing us, and one that was killed holds its lock, which keeps
+// the next one from coming up, until the kernel has taken it apart. The pauses between the tries double.
+constexpr int kTries = 7;
+constexpr int kFirstPauseMs = 10;
 
 // In the child of a child: becomes the supervisor, with nothing of this process' streams but stderr into its log.
 [[noreturn]] void become_supervisor(const SupervisorOptions& options, int ready_fd, int program_fd) {
@@ -119,7 +122,9 @@ int attach(const SupervisorOptions& options) {
   for (int tries = 0; result && tries < kTries && !handed_over; ++tries) {
     result = attach_once(absolute, handed_over);
     if (result) return 0;
-    if (result.error().code == ErrorCode::unavailable && tries + 1 < kTries && !handed_over) result = {};
+    if (result.error().code != ErrorCode::unavailable || tries + 1 == kTries || handed_over) break;
+    result = {};
+    ::poll(nullptr, 0, kFirstPauseMs << tries);
   }
   fmt::print(stderr, "baton-worker: {}\n", result.error().message);
   return 1;

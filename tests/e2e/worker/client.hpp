@@ -53,7 +53,7 @@ class Link {
   template <class T>
   T wait(const std::function<bool(const T&)>& fits = [](const T&) { return true; }) {
     for (std::size_t at = 0;; ++at) {
-      if (at == waiting_.size() && !receive()) FAIL("the link closed while a message was awaited");
+      if (at == waiting_.size() && !receive()) FAIL("the link closed while a message was awaited; " << errors());
       const T* message = std::get_if<T>(&waiting_[at]);
       if (message == nullptr || !fits(*message)) continue;
       T found = *message;
