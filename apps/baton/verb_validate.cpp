@@ -11,21 +11,6 @@
 namespace baton::cli {
 namespace {
 
-// As in the API's problem documents.
-nlohmann::json diagnostics_json(const std::vector<Diagnostic>& diagnostics) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const Diagnostic& diagnostic : diagnostics) {
-    nlohmann::json& json = out.emplace_back();
-    json = {{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
-            {"file", diagnostic.file},
-            {"line", diagnostic.pos.line},
-            {"column", diagnostic.pos.column},
-            {"message", diagnostic.message}};
-    if (!diagnostic.hint.empty()) json["hint"] = diagnostic.hint;
-  }
-  return out;
-}
-
 // One file: its line on standard output, its diagnostics on standard error.
 int validate(Session& session, const std::string& file, nlohmann::json& results) {
   const auto files = collect(file);
@@ -40,10 +25,8 @@ int validate(Session& session, const std::string& file, nlohmann::json& results)
   session.err.write(checked.report);
   session.err.flush();
   const bool valid = checked.workflow != nullptr;
-  nlohmann::json result{{"file", file},
-                        {"valid", valid},
-                        {"errors", checked.errors},
-                        {"diagnostics", diagnostics_json(checked.diagnostics)}};
+  nlohmann::json result{
+      {"file", file}, {"valid", valid}, {"errors", checked.errors}, {"diagnostics", checked.diagnostics}};
   std::string line = fmt::format("{}: {}", escape_control(file), counted(checked.errors, "error"));
   if (valid) {
     const InstanceCount instances = count_instances(*checked.workflow);

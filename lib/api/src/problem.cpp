@@ -45,16 +45,6 @@ ErrorCode code_from(std::string_view name, unsigned status) {
   return status >= 500 ? ErrorCode::internal : ErrorCode::invalid_argument;
 }
 
-nlohmann::json diagnostic_json(const Diagnostic& diagnostic) {
-  nlohmann::json json{{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
-                      {"file", diagnostic.file},
-                      {"line", diagnostic.pos.line},
-                      {"column", diagnostic.pos.column},
-                      {"message", diagnostic.message}};
-  if (!diagnostic.hint.empty()) json["hint"] = diagnostic.hint;
-  return json;
-}
-
 Diagnostic diagnostic_from(const nlohmann::json& json) {
   return {.severity = json.value("severity", "error") == "warning" ? Severity::warning : Severity::error,
           .file = json.value("file", ""),
@@ -85,7 +75,7 @@ nlohmann::json problem_json(const Problem& problem, unsigned status) {
                       {"code", code}};
   if (!problem.diagnostics.empty()) {
     json["diagnostics"] = nlohmann::json::array();
-    for (const Diagnostic& diagnostic : problem.diagnostics) json["diagnostics"].push_back(diagnostic_json(diagnostic));
+    for (const Diagnostic& diagnostic : problem.diagnostics) json["diagnostics"].push_back(diagnostic);
   }
   return json;
 }

@@ -4,6 +4,7 @@
 #include <baton/engine/snapshot_check.hpp>
 #include <baton/executor/worker_executor.hpp>
 #include <baton/service/bundles.hpp>
+#include <baton/service/clock.hpp>
 #include <baton/service/state_dir.hpp>
 #include <baton/store/store.hpp>
 
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -113,8 +113,8 @@ int back_up_state(const Locations& locations, const std::string& file) {
 int adopt_state(const Locations& locations) {
   const Result<StateDir> dir = claim_existing(locations);
   if (!dir) return refused(dir.error());
-  const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-  const Result<store::Adopted> adopted = store::adopt_database(dir->database(), now, dir->seen_incarnation());
+  const Result<store::Adopted> adopted =
+      store::adopt_database(dir->database(), SystemClock().now(), dir->seen_incarnation());
   if (!adopted) return refused(adopted.error());
   fmt::print(
       "adopted: {} runs, {} under way. Runs and results that came after the copy was made are not in it; what workers "

@@ -210,3 +210,16 @@ void from_json(const json& json, WorkerView& view) {
 }
 
 }  // namespace baton::views
+
+namespace baton {
+
+void to_json(nlohmann::json& json, const Diagnostic& diagnostic) {
+  json = {{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
+          {"file", diagnostic.file},
+          {"line", diagnostic.pos.line},
+          {"column", diagnostic.pos.column},
+          {"message", diagnostic.message}};
+  if (!diagnostic.hint.empty()) json["hint"] = diagnostic.hint;
+}
+
+}  // namespace baton

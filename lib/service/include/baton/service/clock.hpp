@@ -1,4 +1,4 @@
-// The only place where the daemon reads clocks.
+// Where the service reads clocks; the engine gets its times from here.
 #pragma once
 #include <baton/base/time.hpp>
 

@@ -1,6 +1,7 @@
 // What users see: runs, tasks, attempts, events and workers as plain data. The store fills them, the API turns them
 // into JSON and back, the CLI prints them. Times are UTC; an absent time has not happened yet.
 #pragma once
+#include <baton/base/diagnostic.hpp>
 #include <baton/base/ids.hpp>
 #include <baton/base/time.hpp>
 #include <nlohmann/json.hpp>
@@ -114,3 +115,10 @@ void to_json(nlohmann::json& json, const WorkerView& view);
 void from_json(const nlohmann::json& json, WorkerView& view);
 
 }  // namespace baton::views
+
+namespace baton {
+
+// As the API's problem documents and `baton validate` show it; `hint` only if there is one.
+void to_json(nlohmann::json& json, const Diagnostic& diagnostic);
+
+}  // namespace baton
