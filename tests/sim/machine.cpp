@@ -99,12 +99,15 @@ void Machine::turn(const SessionPtr& session, const std::function<void()>& what)
   try {
     what();
     session->talk->end_turn();
+    while (!session->talk->outgoing().empty()) {
+      const std::string leaving(session->talk->outgoing());
+      session->channel->to_daemon->send(leaving);
+      session->talk->sent(leaving.size());
+    }
   } catch (const SessionCrash&) {
     world_.say("session crashed inside");
     return leave(session, false);
   }
-  session->channel->to_daemon->send(std::string(session->talk->outgoing()));
-  session->talk->sent(session->talk->outgoing().size());
   if (session->talk->end()) return leave(session, true);
   arm(session);
 }

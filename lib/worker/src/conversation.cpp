@@ -16,6 +16,10 @@ void Conversation::say(const wire::ToDaemon& message) {
 
 void Conversation::feed(std::string_view bytes) {
   reader_.feed(bytes);
+  answer_messages();
+}
+
+void Conversation::answer_messages() {
   while (!end_ && takes_input()) {
     auto message = reader_.next();
     if (!message) return give_up(message.error().message);
@@ -65,11 +69,16 @@ void Conversation::end_turn() {
 }
 
 void Conversation::sent(std::size_t bytes) {
+  const bool held = !takes_input();
   sent_ += bytes;
-  if (sent_ < outgoing_.size() && sent_ < kBacklogBytes) return;
-  outgoing_.erase(0, sent_);
-  sent_ = 0;
-  if (outgoing_.empty() && outgoing_.capacity() > kBacklogBytes) outgoing_.shrink_to_fit();
+  if (sent_ == outgoing_.size() || sent_ >= kBacklogBytes) {
+    outgoing_.erase(0, sent_);
+    sent_ = 0;
+    if (outgoing_.empty() && outgoing_.capacity() > kBacklogBytes) outgoing_.shrink_to_fit();
+  }
+  if (!held || !takes_input()) return;
+  answer_messages();
+  end_turn();
 }
 
 std::optional<int> Conversation::end() const { return end_; }

@@ -208,8 +208,6 @@ void Session::flush() {
       if (error) return leave(0);
       flush();
       if (is_parting_ && talk_.outgoing().empty()) return leave(talk_.end().value_or(0));
-      // What waited for room.
-      if (!is_parting_ && talk_.takes_input()) talk_.feed({});
       end_turn();
     });
     break;

@@ -19,13 +19,13 @@ class Conversation {
 
   Conversation(Host& host, const Folder& folder, Journal journal, int null_fd, std::string boot_id);
 
-  // Bytes from the daemon, cut anywhere; none: output has left, and messages may have waited for that. After an end
-  // nothing is taken any more.
+  // Bytes from the daemon, cut anywhere. After an end nothing is taken any more.
   void feed(std::string_view bytes);
   // Starts what fits. At the end of every turn of the loop, before the output leaves.
   void end_turn();
 
-  // What is to leave, and that some of it has.
+  // What is to leave, and that some of it has: messages that waited for that are answered now, so that none waits
+  // when there is nothing to leave.
   [[nodiscard]] std::string_view outgoing() const { return std::string_view(outgoing_).substr(sent_); }
   void sent(std::size_t bytes);
   [[nodiscard]] bool takes_input() const { return outgoing().size() <= kBacklogBytes; }
@@ -38,6 +38,7 @@ class Conversation {
   [[nodiscard]] bool greeted() const { return greeted_; }
 
  private:
+  void answer_messages();
   void on(const wire::Hello& hello);
   void dispatch(wire::ToWorker message);
   void say(const wire::ToDaemon& message);
