@@ -18,6 +18,7 @@ int exit_code_of(ErrorCode code) {
       return kExitDenied;
     case ErrorCode::conflict:
     case ErrorCode::disk_full:
+    case ErrorCode::locked:
     case ErrorCode::io:
     case ErrorCode::corrupt:
     case ErrorCode::newer_format:

@@ -185,6 +185,33 @@ class BadDatabase(harness.TestCase):
         self.assertEqual(self.box.describe("last")["state"], "succeeded")
 
 
+class LockedDatabase(harness.TestCase):
+    def test_runs_wait_for_whoever_locks_it_and_changes_are_refused(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, writer)
+        with os.fdopen(reader) as log:
+            daemon = self.box.start(stderr=writer)
+            self.box.fifo("go")
+            run = self.box.submit(self.box.write("held.yaml", f"tasks: {{a: {{run: 'read code < {self.box.work}/go; exit $code'}}}}\n"))
+            self.box.await_event(run, "a", "running")
+            database = sqlite3.connect(self.box.state / "baton.db", isolation_level=None)
+            self.addCleanup(database.close)
+            database.execute("BEGIN IMMEDIATE")
+            (self.box.work / "go").write_text("7\n")
+            for line in log:  # the end of the task waits for its commit
+                if "another process has locked the database" in line:
+                    break
+            refused = self.box.baton("submit", self.box.write("true.yaml", TRUE))
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertRegex(refused.stderr, r"\Abaton: another process has locked the database[^\n]*\n\Z")
+            self.assertEqual(self.box.describe(run)["state"], "running")
+            database.execute("ROLLBACK")
+            self.box.wait(run, check=1)
+            self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["class"], "exit:7")
+            self.box.wait(self.box.submit("true.yaml"))
+            self.assertIsNone(daemon.process.poll())
+
+
 @unittest.skipIf(os.geteuid() != 0 or shutil.which("strace") is None, "needs root and strace")
 class FailingDisk(harness.TestCase):
     def start_traced(self, inject):

@@ -156,9 +156,9 @@ class Daemon::SqliteStore final : public store::Store {
     store::prepare_database(*connection);
     writer_ = std::make_unique<store::Writer>(
         std::move(connection), [this](std::function<void()> completion) { daemon_.post(std::move(completion)); },
-        [this](store::Space space) {
-          if (space == store::Space::full) daemon_.site_.world.say("the disk is full");
-          daemon_.scheduler_->on_space(space);
+        [this](store::Health health) {
+          if (health == store::Health::out_of_space) daemon_.site_.world.say("the disk is full");
+          daemon_.scheduler_->on_health(health);
         });
   }
   Result<store::Recovered> recover() override {
@@ -206,7 +206,7 @@ class Daemon::SqliteStore final : public store::Store {
     decisions_.erase(decisions_.begin(), decisions_.begin() + answered);
     if (writer_->connection().commits() != commits) site.model.committed(all, incarnation_);
     if (std::exchange(site.crash_after_commit, false)) throw DaemonCrash{};
-    if (!decisions_.empty()) plan(writer_->waits_for_room() ? 250 * kMs : kMs);
+    if (!decisions_.empty()) plan(writer_->has_to_wait() ? 250 * kMs : kMs);
   }
 
   Daemon& daemon_;

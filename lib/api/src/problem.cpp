@@ -21,6 +21,7 @@ constexpr std::array kCodes{
     CodeNames{ErrorCode::unavailable, 503, "Not available now"},
     CodeNames{ErrorCode::stopped, 503, "The daemon was stopped"},
     CodeNames{ErrorCode::disk_full, 507, "The disk is full"},
+    CodeNames{ErrorCode::locked, 503, "Locked by another process"},
     CodeNames{ErrorCode::io, 500, "Input or output failed"},
     CodeNames{ErrorCode::corrupt, 500, "Stored data is damaged"},
     CodeNames{ErrorCode::newer_format, 500, "Written by a newer version"},

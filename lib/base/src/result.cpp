@@ -47,6 +47,8 @@ std::string_view to_string(ErrorCode code) {
       return "stopped";
     case ErrorCode::disk_full:
       return "disk_full";
+    case ErrorCode::locked:
+      return "locked";
     case ErrorCode::io:
       return "io";
     case ErrorCode::corrupt:

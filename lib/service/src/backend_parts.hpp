@@ -26,7 +26,7 @@ void answer_from_store(store::Store& store, std::function<Result<T>(store::Queri
 }
 
 // Fails with disk_full while less than the reserve is left, or commits have met a full disk.
-Result<> check_space(const std::string& state_dir, store::Space space);
+Result<> check_space(const std::string& state_dir, store::Health health);
 
 // New runs.
 class Submissions {

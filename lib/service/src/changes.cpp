@@ -97,7 +97,7 @@ void Changes::retry(api::RetryRequest request, api::Done<api::RetryReply> done) 
         }
         retry->entered = true;
         if (!retry->request.dry_run) {
-          if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->space()); !space) {
+          if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->health()); !space) {
             return finish_retry(retry, problem(space.error()));
           }
         }

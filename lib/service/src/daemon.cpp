@@ -123,20 +123,24 @@ void Daemon::reload() {
   spdlog::info("configuration reloaded");
 }
 
-void Daemon::on_space(store::Space space) {
-  switch (space) {
-    case store::Space::enough:
-      spdlog::info("the disk of {} has room again; new runs are taken", state_dir_->path());
+void Daemon::on_health(store::Health health) {
+  switch (health) {
+    case store::Health::good:
+      spdlog::info("the database in {} can be written again; new runs are taken", state_dir_->path());
       break;
-    case store::Space::low:
+    case store::Health::low_on_space:
       spdlog::warn("the disk of {} is nearly full; new runs are refused, those under way go on", state_dir_->path());
       break;
-    case store::Space::full:
+    case store::Health::out_of_space:
       spdlog::error("the disk of {} is full; everything waits until there is room, no restart is needed",
                     state_dir_->path());
       break;
+    case store::Health::locked:
+      spdlog::error("another process has locked the database in {}; everything waits until it is free",
+                    state_dir_->path());
+      break;
   }
-  scheduler_->on_space(space);
+  scheduler_->on_health(health);
 }
 
 void Daemon::stop() {

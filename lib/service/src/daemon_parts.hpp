@@ -39,7 +39,7 @@ class Daemon {
 
   std::vector<executor::LinkOptions> make_links();
   BackendPorts backend_ports();
-  void on_space(store::Space space);
+  void on_health(store::Health health);
   void watch_signals();
   void watch_lock();
   void leave_alone(const std::string& run, const std::string& why);

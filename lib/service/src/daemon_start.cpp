@@ -64,7 +64,7 @@ Result<> Daemon::open_state() {
   Result<std::unique_ptr<store::Store>> opened =
       store::Store::open({.path = state_dir_->database(),
                           .post = [this](std::function<void()> completion) { post(std::move(completion)); },
-                          .on_space = [this](store::Space space) { on_space(space); },
+                          .on_health = [this](store::Health health) { on_health(health); },
                           .seen_incarnation = state_dir_->seen_incarnation()});
   if (!opened) return std::unexpected(opened.error());
   store_ = std::move(*opened);

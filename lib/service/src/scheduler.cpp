@@ -14,7 +14,22 @@ constexpr Duration kClockStep = std::chrono::seconds(1);  // less is the clock's
 constexpr std::size_t kPauseAt = limits::kEventQueue / 2;
 constexpr std::size_t kResumeAt = limits::kEventQueue / 8;
 
-constexpr const char* kDiskIsFull = "the disk is full: nothing can be changed until there is room; nothing was changed";
+// Why nothing can be changed now; nullopt: it can.
+std::optional<Error> refusal_for(store::Health health) {
+  switch (health) {
+    case store::Health::good:
+    case store::Health::low_on_space:
+      return std::nullopt;
+    case store::Health::out_of_space:
+      return Error{ErrorCode::disk_full,
+                   "the disk is full: nothing can be changed until there is room; nothing was changed"};
+    case store::Health::locked:
+      return Error{
+          ErrorCode::locked,
+          "another process has locked the database: nothing can be changed until it is free; nothing was changed"};
+  }
+  return std::nullopt;
+}
 
 // Deliberate defects for the simulator: what may not wait for its commit.
 bool too_early([[maybe_unused]] const engine::Effect& effect) {
@@ -54,12 +69,10 @@ void Scheduler::enqueue(std::vector<engine::Event> events) {
 
 void Scheduler::request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before,
                         std::optional<store::Batch::Bundle> bundle) {
-  std::optional<Error> refusal;
+  std::optional<Error> refusal = refusal_for(health_);
   if (stopped_) {
     refusal = Error{ErrorCode::unavailable, "the daemon is ending"};
-  } else if (space_ == store::Space::full) {
-    refusal = Error{ErrorCode::disk_full, kDiskIsFull};
-  } else if (events_.size() + requests_.size() >= limits::kEventQueue) {
+  } else if (!refusal && events_.size() + requests_.size() >= limits::kEventQueue) {
     refusal = Error{ErrorCode::limit, "the daemon has too much to do, try again"};
   }
   if (refusal) {
@@ -88,12 +101,11 @@ std::vector<store::Batch::Bundle> Scheduler::take_requests(std::vector<engine::E
   return bundles;
 }
 
-void Scheduler::on_space(store::Space space) {
-  space_ = space;
-  if (space != store::Space::full) return;
-  for (PendingRequest& pending : std::exchange(requests_, {})) {
-    pending.answer(fail(ErrorCode::disk_full, "{}", kDiskIsFull));
-  }
+void Scheduler::on_health(store::Health health) {
+  health_ = health;
+  const std::optional<Error> refusal = refusal_for(health);
+  if (!refusal) return;
+  for (PendingRequest& pending : std::exchange(requests_, {})) pending.answer(std::unexpected(*refusal));
 }
 
 void Scheduler::after_commits(std::function<void()> then) {

@@ -43,8 +43,8 @@ std::unexpected<api::Problem> problem(Error error) {
 
 }  // namespace
 
-Result<> check_space(const std::string& state_dir, store::Space space) {
-  if (space != store::Space::enough) {
+Result<> check_space(const std::string& state_dir, store::Health health) {
+  if (health == store::Health::low_on_space || health == store::Health::out_of_space) {
     return fail(ErrorCode::disk_full, "the disk of {} is full; new runs are refused until there is room", state_dir);
   }
   const Result<std::uint64_t> free = free_bytes(state_dir);
@@ -96,7 +96,7 @@ void Submissions::look_up_key(std::shared_ptr<Job> job) {
 
 // The hash first: a workflow that is in use already needs no parsing.
 void Submissions::encode(std::shared_ptr<Job> job) {
-  if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->space()); !space) {
+  if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->health()); !space) {
     ports_.post([this, job, space] { finish(job, problem(space)); });
     return;
   }

@@ -38,8 +38,7 @@ ErrorCode classify(int code, sqlite3* db) {
     case SQLITE_FULL:
       return ErrorCode::disk_full;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return ErrorCode::conflict;
+      return ErrorCode::locked;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -96,7 +95,7 @@ void Connection::raise_code(int code, std::string_view doing) const {
   switch (kind) {
     case ErrorCode::disk_full:
       raise(kind, "no space left for the database {}", path_);
-    case ErrorCode::conflict:
+    case ErrorCode::locked:
       raise(kind, "the database {} is locked by another process", path_);
     case ErrorCode::corrupt:
       raise(kind, "the database {} is damaged ({})", path_, sqlite3_errmsg(db_));

@@ -29,7 +29,7 @@ class SqliteStore : public Store {
   SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
       : post_(options.post),
         seen_(options.seen_incarnation),
-        writer_(std::move(connection), options.post, options.on_space),
+        writer_(std::move(connection), options.post, options.on_health),
         reader_(std::make_unique<Reader>(options.path)) {}
 
   // The reader goes first: the last connection to be closed checkpoints, and only the writer may.

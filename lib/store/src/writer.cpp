@@ -16,17 +16,18 @@ constexpr int kCheckpointFrames = 4'096;
 constexpr int kLongLogFrames = 4 * kCheckpointFrames;
 constexpr int kReaderWait = 100;        // milliseconds
 constexpr int kFramesOnLowSpace = 256;  // 1 MiB: the log must not eat the reserve
-// How often a full disk is looked at again.
-constexpr std::chrono::milliseconds kSpaceCheck{250};
+// How often it is looked whether what is waited for has come: room, or the end of somebody's lock.
+constexpr std::chrono::milliseconds kWaitCheck{250};
+constexpr int kBusyWhileLocked = 1'000;  // milliseconds: so long an end of the daemon waits for a locked database
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, Post post, std::function<void(Space)> on_space)
+Writer::Writer(std::unique_ptr<Connection> connection, Post post, std::function<void(Health)> on_health)
     : connection_(std::move(connection)),
       records_(std::make_unique<RecordWriter>(*connection_)),
       post_(std::move(post)),
       reserve_(Reserve::beside(connection_->path())),
-      on_space_(std::move(on_space)) {}
+      on_health_(std::move(on_health)) {}
 
 Writer::~Writer() {
   {
@@ -65,26 +66,26 @@ void Writer::loop() {
 
 bool Writer::wait() {
   std::unique_lock lock(mutex_);
-  if (waits_for_room()) {
-    if (wake_.wait_for(lock, kSpaceCheck, [this] { return stopping_; })) {
-      stopped_ = no_room_;  // what is queued behind it may not overtake it either
+  if (has_to_wait()) {
+    if (wake_.wait_for(lock, kWaitCheck, [this] { return stopping_; })) {
+      stopped_ = waits_;  // what is queued behind it may not overtake it either
     }
     return true;
   }
   const auto has_work = [this] { return stopping_ || !queue_.empty(); };
-  if (space_ == Space::enough) {
+  if (health_ == Health::good) {
     wake_.wait(lock, has_work);
   } else {
-    wake_.wait_for(lock, kSpaceCheck, has_work);
+    wake_.wait_for(lock, kWaitCheck, has_work);
   }
   return !queue_.empty() || !stopping_;
 }
 
 void Writer::step() {
-  if (!waits_for_room()) {
+  if (!has_to_wait()) {
     const std::lock_guard lock(mutex_);
     group_.swap(queue_);
-  } else if (!stopped_) {
+  } else if (!stopped_ && health_ == Health::out_of_space) {
     checkpoint(true);  // the log starts anew in the room that it has
   }
   if (!group_.empty()) {
@@ -93,7 +94,7 @@ void Writer::step() {
     answer(std::move(*committed));
     checkpoint_if_due();
   }
-  if (space_ != Space::enough) refill_reserve();
+  if (health_ != Health::good) refill_reserve();
 }
 
 // The same group every time, so nothing overtakes it.
@@ -101,23 +102,26 @@ std::optional<Result<std::vector<Committed>>> Writer::commit_group() {
   while (true) {
     Result<std::vector<Committed>> committed = try_commit();
     if (committed) {
-      if (space_ == Space::full) set_space(Space::low);
+      if (health_ == Health::out_of_space) set_health(Health::low_on_space);
       return committed;
     }
     if (stopped_) return committed;
+    if (committed.error().code == ErrorCode::locked) return have_to_wait(Health::locked, committed.error());
     if (committed.error().code != ErrorCode::disk_full) {
       stopped_ = committed.error();
       return committed;
     }
     if (mutated(Mutation::commit_without_room)) return std::vector<Committed>(group_.size());
-    if (!find_room()) {
-      set_space(Space::full);
-      no_room_ = committed.error();
-      return std::nullopt;
-    }
+    if (!find_room()) return have_to_wait(Health::out_of_space, committed.error());
     // Moving the log into the database lets the log start anew in the room that it has.
     checkpoint(true);
   }
+}
+
+std::nullopt_t Writer::have_to_wait(Health health, Error why) {
+  set_health(health);
+  waits_ = std::move(why);
+  return std::nullopt;
 }
 
 void Writer::answer(Result<std::vector<Committed>> committed) {
@@ -152,20 +156,27 @@ Result<std::vector<Committed>> Writer::try_commit() {
 }
 
 bool Writer::find_room() {
-  if (space_ == Space::enough) set_space(Space::low);
+  if (health_ == Health::good || health_ == Health::locked) set_health(Health::low_on_space);
   return reserve_.give_back(Reserve::kForStarts);
 }
 
 void Writer::refill_reserve() {
   const bool is_whole = reserve_.take();
-  if (is_whole && space_ != Space::enough) set_space(Space::enough);
-  if (!is_whole && space_ == Space::enough) set_space(Space::low);
+  if (is_whole) {
+    set_health(Health::good);
+  } else if (health_ != Health::out_of_space) {
+    set_health(Health::low_on_space);
+  }
 }
 
-void Writer::set_space(Space space) {
-  if (std::exchange(space_, space) == space || !on_space_) return;
-  post_([on_space = on_space_, space] { on_space(space); });
+void Writer::set_health(Health health) {
+  const Health before = std::exchange(health_, health);
+  if (before == health) return;
+  if (before == Health::locked || health == Health::locked) connection_->set_busy_timeout(busy_timeout());
+  if (on_health_) post_([on_health = on_health_, health] { on_health(health); });
 }
+
+int Writer::busy_timeout() const { return health_ == Health::locked ? kBusyWhileLocked : kBusyAtWork; }
 
 void Writer::deliver(std::vector<Answer> answers) {
   auto shared = std::make_shared<std::vector<Answer>>(std::move(answers));
@@ -177,7 +188,7 @@ void Writer::deliver(std::vector<Answer> answers) {
 void Writer::checkpoint_if_due() {
   const int frames = connection_->wal_frames();
   if (frames < checkpointed_at_) checkpointed_at_ = 0;  // the log has started anew
-  const bool is_low = space_ != Space::enough;
+  const bool is_low = health_ != Health::good;
   if (stopped_ || frames - checkpointed_at_ < (is_low ? kFramesOnLowSpace : kCheckpointFrames)) return;
   checkpointed_at_ = frames;
   checkpoint(is_low || frames >= kLongLogFrames);
@@ -187,9 +198,9 @@ void Writer::checkpoint(bool wait_for_readers) {
   try {
     if (wait_for_readers) connection_->set_busy_timeout(kReaderWait);
     connection_->checkpoint(wait_for_readers);
-    if (wait_for_readers) connection_->set_busy_timeout(kBusyAtWork);
+    if (wait_for_readers) connection_->set_busy_timeout(busy_timeout());
   } catch (const SqlError& error) {
-    connection_->set_busy_timeout(kBusyAtWork);
+    connection_->set_busy_timeout(busy_timeout());
     // Everything is safe in the log, so a full disk only means to try again later.
     if (error.error().code != ErrorCode::disk_full) stopped_ = error.error();
   }

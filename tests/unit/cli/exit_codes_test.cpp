@@ -20,8 +20,8 @@ TEST_CASE("exit codes of errors are the interface's") {
   CHECK(exit_code_of(ErrorCode::unavailable) == 4);
   CHECK(exit_code_of(ErrorCode::not_found) == 5);
   CHECK(exit_code_of(ErrorCode::denied) == 6);
-  for (const ErrorCode code : {ErrorCode::conflict, ErrorCode::disk_full, ErrorCode::io, ErrorCode::corrupt,
-                               ErrorCode::newer_format, ErrorCode::internal}) {
+  for (const ErrorCode code : {ErrorCode::conflict, ErrorCode::disk_full, ErrorCode::locked, ErrorCode::io,
+                               ErrorCode::corrupt, ErrorCode::newer_format, ErrorCode::internal}) {
     CHECK(exit_code_of(code) == 1);
   }
 }

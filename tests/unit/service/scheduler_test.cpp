@@ -170,7 +170,9 @@ TEST_CASE("After a failed commit nothing is done and nothing more is committed")
   CHECK(f.fatal.size() == 1);
 }
 
-TEST_CASE("While no commit finds room, what was applied waits and what was not is refused without a trace") {
+TEST_CASE("While no commit gets through, what was applied waits and what was not is refused without a trace") {
+  const auto [health, code] = GENERATE(std::pair(store::Health::out_of_space, ErrorCode::disk_full),
+                                       std::pair(store::Health::locked, ErrorCode::locked));
   SchedulerFixture f;
   f.submit("r1");
   f.loop.run();
@@ -179,22 +181,22 @@ TEST_CASE("While no commit finds room, what was applied waits and what was not i
   REQUIRE(f.store.queued() == 2);
   f.submit("r3");
   f.loop.run();  // both commits are under way, so it has not been applied
-  f.scheduler->on_space(store::Space::full);
+  f.scheduler->on_health(health);
   f.submit("r4");
   f.scheduler->request(engine::CancelRun{.token = 0, .run = RunKey(1), .reason = ""},
                        [&](RequestAnswer answer) { f.executor.calls.push_back(answer ? "done" : "not cancelled"); });
   f.loop.run();
   CHECK(f.take_calls() == Calls{"refused r3", "refused r4", "not cancelled"});
   REQUIRE(f.errors.size() == 2);
-  CHECK(f.errors[0].code == ErrorCode::disk_full);
-  CHECK(f.errors[1].code == ErrorCode::disk_full);
+  CHECK(f.errors[0].code == code);
+  CHECK(f.errors[1].code == code);
   // Facts are taken all the same, and wait.
   f.worker_up();
   f.loop.run();
   CHECK(f.take_calls().empty());
   CHECK(f.fatal.empty());
   // Room: the store commits what it held.
-  f.scheduler->on_space(store::Space::low);
+  f.scheduler->on_health(store::Health::low_on_space);
   f.settle();
   const Calls calls = f.take_calls();
   CHECK(calls == Calls{"accepted r1", "accepted r2", "boot 0", "launch r1/a/1", "launch r2/a/1"});

@@ -33,7 +33,7 @@ std::string survive_full_disk(const std::string& path, const std::function<bool(
         answers.push_back(fmt::format("{}: {}", name, done ? "done" : to_string(done.error().code)));
       };
     };
-    while (asked < 1000 && daemon.space != Space::full) {
+    while (asked < 1000 && daemon.health != Health::out_of_space) {
       // An instance that changes twice, so that what is written twice is what is tried again.
       auto records = big_run(++asked);
       auto ready = instance(asked, 0, InstancePhase::ready);
@@ -42,10 +42,10 @@ std::string survive_full_disk(const std::string& path, const std::function<bool(
       records.emplace_back(instance(asked, 0, InstancePhase::succeeded));
       const std::size_t before = answers.size();
       daemon.store->commit({std::move(records), {}, at_ms(1)}, note("big"));
-      daemon.loop.run_until([&] { return answers.size() > before || daemon.space == Space::full; });
+      daemon.loop.run_until([&] { return answers.size() > before || daemon.health == Health::out_of_space; });
     }
-    if (daemon.space != Space::full) return "the disk was never full";
-    if (daemon.spaces.front() != Space::low) return "nothing was said before it was full";
+    if (daemon.health != Health::out_of_space) return "the disk was never full";
+    if (daemon.healths.front() != Health::low_on_space) return "nothing was said before it was full";
     if (answers.size() != asked - 1) return "answered without being on disk";
     answers.clear();
     // What is queued behind it would fit, and must not overtake.
@@ -54,7 +54,7 @@ std::string survive_full_disk(const std::string& path, const std::function<bool(
     if (!answers.empty()) return "answered while the disk is full";
 
     if (!make_room()) return "cannot make room";
-    daemon.loop.run_until([&] { return answers.size() == 2 && daemon.space == Space::enough; });
+    daemon.loop.run_until([&] { return answers.size() == 2 && daemon.health == Health::good; });
     if (answers != std::vector<std::string>{"big: done", "small: done"}) {
       return fmt::format("answers: {}", fmt::join(answers, ", "));
     }
@@ -117,16 +117,16 @@ TEST_CASE("on a full disk ends of attempts find room, and a start too") {
         bool done = false;
         daemon.store->commit({{instance(1, 0, phase)}, {}, at_ms(1)},
                              [&done](const Result<Committed>& result) { done = result.has_value(); });
-        daemon.loop.run_until([&] { return done || daemon.space == Space::full; });
+        daemon.loop.run_until([&] { return done || daemon.health == Health::out_of_space; });
         if (!done) return fmt::format("full after {} commits", i);
       }
-      if (daemon.spaces != std::vector<Space>{Space::low}) return "the reserve was not used";
+      if (daemon.healths != std::vector<Health>{Health::low_on_space}) return "the reserve was not used";
       // Until nothing fits any more; the daemon is closed while a batch waits for room.
       fill_disk(folder.path("filler"));
-      for (std::uint64_t run = 2; daemon.space != Space::full; ++run) {
+      for (std::uint64_t run = 2; daemon.health != Health::out_of_space; ++run) {
         const auto done = std::make_shared<bool>(false);  // the last one is never answered here
         daemon.store->commit({big_run(run), {}, at_ms(1)}, [done](const Result<Committed>&) { *done = true; });
-        daemon.loop.run_until([&] { return *done || daemon.space == Space::full; });
+        daemon.loop.run_until([&] { return *done || daemon.health == Health::out_of_space; });
         fill_disk(folder.path("filler"));
       }
       daemon.store->commit({{instance(1, 0, InstancePhase::awaiting_approval)}, {}, at_ms(1)}, [](const auto&) {});

@@ -46,9 +46,9 @@ void Loop::run_one() {
 
 Daemon::Daemon(const std::string& path) {
   auto opened = Store::open({path, [this](std::function<void()> completion) { loop.post(std::move(completion)); },
-                             [this](Space now) {
-                               space = now;
-                               spaces.push_back(now);
+                             [this](Health now) {
+                               health = now;
+                               healths.push_back(now);
                              }});
   if (!opened) FAIL(opened.error().message);
   store = std::move(*opened);

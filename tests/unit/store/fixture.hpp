@@ -63,8 +63,8 @@ class Daemon {
   std::vector<views::EventView> events();
 
   Loop loop;
-  Space space = Space::enough;  // as it was last heard
-  std::vector<Space> spaces;    // all of what was heard
+  Health health = Health::good;  // as it was last heard
+  std::vector<Health> healths;   // all of what was heard
   Recovered recovered;
   std::unique_ptr<Store> store;
 };

@@ -120,7 +120,7 @@ TEST_CASE("what may not be written is denied") {
   CHECK(open_unprivileged(path) == static_cast<int>(ErrorCode::denied));
 }
 
-TEST_CASE("a database that another process holds is a conflict") {
+TEST_CASE("a database that another process holds is locked") {
   const TempFolder folder;
   const std::string path = folder.path("baton.db");
   {
@@ -131,9 +131,9 @@ TEST_CASE("a database that another process holds is a conflict") {
   REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE; UPDATE meta SET last_run = 1", nullptr, nullptr, nullptr) == SQLITE_OK);
   const auto opened = open_at(path);
   REQUIRE_FALSE(opened);
-  CHECK(opened.error().code == ErrorCode::conflict);
+  CHECK(opened.error().code == ErrorCode::locked);
   CHECK(opened.error().message.find("locked by another process") != std::string::npos);
-  CHECK(check_database(path).error().code == ErrorCode::conflict);
+  CHECK(check_database(path).error().code == ErrorCode::locked);
   sqlite3_close(other);
   CHECK(open_at(path));
 }

@@ -17,6 +17,7 @@ enum class ErrorCode {
   unavailable,   // a peer is not there or does not answer
   stopped,       // a peer ends because it was asked to
   disk_full,     // no space left; trying again after making room can succeed
+  locked,        // another process holds it; trying again later can succeed
   io,            // any other failure of the operating system
   corrupt,       // stored data does not make sense
   newer_format,  // written by a newer version of Baton

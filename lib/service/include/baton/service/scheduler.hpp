@@ -49,15 +49,15 @@ class Scheduler {
   void enqueue(std::vector<engine::Event> events);
   // A request, with what must be known before it (RunRestored) and the bundle it brings. `answer` is called once, when
   // the decision is on disk: SubmitRun, CancelRun, RetryRun or DecideApproval; its token is set here.
-  // Errors of its own: limit if too much is waiting, disk_full while no commit finds room (nothing was changed then),
-  // the commit's error if that failed.
+  // Errors of its own: limit if too much is waiting; disk_full or locked while no commit gets through (nothing was
+  // changed then); the commit's error if that failed.
   void request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before = {},
                std::optional<store::Batch::Bundle> bundle = std::nullopt);
   // Calls back when everything that is decided now is on disk and done.
   void after_commits(std::function<void()> then);
   void wake();
-  void on_space(store::Space space);
-  [[nodiscard]] store::Space space() const { return space_; }
+  void on_health(store::Health health);
+  [[nodiscard]] store::Health health() const { return health_; }
   // Nothing is applied or performed any more.
   void stop();
 
@@ -106,7 +106,7 @@ class Scheduler {
   std::unordered_map<std::uint64_t, OnAnswer> answers_;
   // Attempts that may not start for want of a secret: killed before they were given to the worker.
   std::unordered_map<AttemptId, std::string> without_secret_;
-  store::Space space_ = store::Space::enough;
+  store::Health health_ = store::Health::good;
   bool turn_planned_ = false;
   bool paused_ = false;
   bool stopped_ = false;

@@ -16,17 +16,18 @@ namespace baton::store {
 // Runs a completion on the caller's event loop. Called from the store's threads.
 using Post = std::function<void(std::function<void()>)>;
 
-// Whether commits find room on the disk.
-enum class Space : std::uint8_t {
-  enough,
-  low,   // a commit met a full disk; those since live on the reserve that was given back for them
-  full,  // a commit waits for room
+// Whether commits get through.
+enum class Health : std::uint8_t {
+  good,
+  low_on_space,  // a commit met a full disk; those since live on the reserve that was given back for them
+  out_of_space,  // a commit waits for room
+  locked,        // a commit waits for another process, which has held the database for longer than one should
 };
 
 struct OpenOptions {
   std::string path;  // of the database file; its folder exists
   Post post;
-  std::function<void(Space)> on_space = nullptr;  // posted whenever it changes; it is `enough` at first
+  std::function<void(Health)> on_health = nullptr;  // posted whenever it changes; it is `good` at first
   // The highest start that a worker has seen. A database behind it is an older copy, and recover() refuses it (denied).
   std::uint64_t seen_incarnation = 0;
 };
@@ -63,17 +64,17 @@ struct Recovered {
 
 class Store {
  public:
-  // Opens or creates, checks, migrates. Errors: newer_format, corrupt, disk_full, denied, io, conflict (locked by
-  // another).
+  // Opens or creates, checks, migrates. Errors: newer_format, corrupt, disk_full, denied, io, locked.
   static Result<std::unique_ptr<Store>> open(OpenOptions options);
-  virtual ~Store() = default;  // commits what is queued, unless the disk is full
+  virtual ~Store() = default;  // commits what is queued, unless it has to wait
 
   // Synchronous; once, before anything else.
   virtual Result<Recovered> recover() = 0;
 
   // Queues a transaction. Several queued ones may be committed as one. `done` is posted in order, after the commit is
-  // on disk (WAL, synchronous=FULL). On a full disk it is tried again until there is room, so that disk_full is only
-  // heard when the store is closed meanwhile; after any other error nothing more will be committed.
+  // on disk (WAL, synchronous=FULL). On a full disk it is tried again until there is room, and while the database is
+  // locked until it is free, so that disk_full and locked are only heard when the store is closed meanwhile; after any
+  // other error nothing more will be committed.
   virtual void commit(Batch batch, std::function<void(Result<Committed>)> done) = 0;
   [[nodiscard]] virtual std::size_t queued() const = 0;  // batches not yet committed
 
