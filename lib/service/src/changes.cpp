@@ -22,9 +22,9 @@ Result<InstanceKey> find_waiting(store::Queries& queries, const std::string& ref
     return fail(ErrorCode::conflict, "{}{} does not wait for approval", task.empty() ? "run " : "task ",
                 task.empty() ? reference : task);
   }
-  if (waiting->items.size() > 1) {
+  if (waiting->items.size() > 1 || !waiting->next_cursor.empty()) {
     return fail(ErrorCode::conflict, "several tasks wait for approval, name one of them: {}, {}",
-                waiting->items[0].name, waiting->items[1].name);
+                waiting->items[0].name, waiting->items.size() > 1 ? waiting->items[1].name : "…");
   }
   return InstanceKey{.run = *run, .task = waiting->items[0].task_index, .index = waiting->items[0].instance};
 }

@@ -15,6 +15,8 @@ constexpr auto kChunk = static_cast<std::uint32_t>(limits::kLogChunkBytes);
 // How long a running attempt's log is left alone once nothing new was in it.
 constexpr Duration kShortestPause = std::chrono::milliseconds(25);
 constexpr Duration kLongestPause = std::chrono::seconds(1);
+// Of tasks and of runs.
+constexpr std::array<std::string_view, 5> kFinal{"succeeded", "failed", "skipped", "upstream_failed", "cancelled"};
 
 class LogStream final : public api::ByteSource, public std::enable_shared_from_this<LogStream> {
  public:
@@ -80,9 +82,13 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
     const Result<views::Page<views::TaskView>> tasks = queries.tasks(run, task, "", "", 2);
     if (!tasks) return std::unexpected(tasks.error());
     if (tasks->items.empty()) return fail(ErrorCode::not_found, "the run has no task {}", task);
-    constexpr std::array<std::string_view, 5> kFinal{"succeeded", "failed", "skipped", "upstream_failed", "cancelled"};
-    const bool over = std::ranges::all_of(
-        tasks->items, [&](const auto& each) { return std::ranges::find(kFinal, each.state) != kFinal.end(); });
+    const auto is_final = [](const auto& item) { return std::ranges::find(kFinal, item.state) != kFinal.end(); };
+    bool over = std::ranges::all_of(tasks->items, is_final);
+    if (over && !tasks->next_cursor.empty()) {  // of the instances that were not looked at one may start yet
+      const Result<views::RunView> whole = queries.run(run);
+      if (!whole) return std::unexpected(whole.error());
+      over = is_final(*whole);
+    }
     return Located{.source = std::nullopt, .never_starts = over};
   }
 

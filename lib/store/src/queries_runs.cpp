@@ -218,11 +218,13 @@ Result<views::Page<RunView>> SqliteQueries::runs(const RunFilter& filter, const 
     if (!filter.workflow.empty()) statement.bind(static_cast<int>(where.numbers.size()) + 1, filter.workflow);
     Rows rows = statement.query();
     views::Page<RunView> page;
+    std::size_t bytes = 0;
     while (rows.next()) {
-      if (page.items.size() == count) {
+      if (!page.items.empty() && (page.items.size() == count || bytes >= limits::kPageBytes)) {
         page.next_cursor = fmt::format("{}", page.items.back().key.value());
         break;
       }
+      bytes += rows.text_bytes();
       page.items.push_back(run_view(rows));
     }
     return page;

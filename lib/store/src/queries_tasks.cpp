@@ -1,4 +1,5 @@
 // The tasks of one run, with their attempts and logs.
+#include <baton/base/limits.hpp>
 #include <baton/base/text.hpp>
 
 #include <charconv>
@@ -135,15 +136,17 @@ Result<views::Page<TaskView>> SqliteQueries::tasks(RunKey key, const std::string
     Rows rows = statements_[kTasks].query(key, selection->first_task, selection->last_task, after->task, after->index,
                                           phase, name, count + 1);
     views::Page<TaskView> page;
+    std::size_t bytes = 0;
     while (rows.next()) {
       const TaskIndex task_index(rows.number<std::uint32_t>(0));
       const auto instance = rows.number<std::uint32_t>(1);
       const bool is_new =
           page.items.empty() || page.items.back().task_index != task_index || page.items.back().instance != instance;
-      if (is_new && page.items.size() == count) {
+      if (is_new && !page.items.empty() && (page.items.size() == count || bytes >= limits::kPageBytes)) {
         page.next_cursor = fmt::format("{}.{}", page.items.back().task_index.value(), page.items.back().instance);
         break;
       }
+      bytes += is_new ? rows.text_bytes() : rows.view(20).size();
       if (is_new) page.items.push_back(task_view(rows));
       if (!rows.is_null(13)) page.items.back().attempts.push_back(attempt_view(rows));
     }

@@ -28,6 +28,14 @@ std::string_view Rows::view(int column) const {
   return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+std::size_t Rows::text_bytes() const {
+  std::size_t bytes = 0;
+  for (int column = 0; column < sqlite3_column_count(statement_); ++column) {
+    if (is_text(column)) bytes += static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  }
+  return bytes;
+}
+
 std::optional<TimePoint> Rows::time(int column) const {
   if (is_null(column)) return std::nullopt;
   return time_or_zero(column);

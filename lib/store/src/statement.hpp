@@ -38,6 +38,7 @@ class Rows {
   [[nodiscard]] std::int64_t integer(int column) const;   // 0 for NULL
   [[nodiscard]] std::string text(int column) const;       // "" for NULL
   [[nodiscard]] std::string_view view(int column) const;  // valid until next()
+  [[nodiscard]] std::size_t text_bytes() const;           // of all columns
   [[nodiscard]] std::optional<TimePoint> time(int column) const;
   [[nodiscard]] TimePoint time_or_zero(int column) const { return TimePoint(Duration(integer(column))); }
   template <class Id>

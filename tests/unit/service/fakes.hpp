@@ -51,15 +51,24 @@ class FakeQueries final : public store::Queries {
  public:
   Result<RunKey> resolve(const std::string&) override { return RunKey(1); }
   Result<std::optional<views::RunView>> by_request_key(const std::string&) override { return std::nullopt; }
-  Result<views::RunView> run(RunKey) override { return views::RunView{}; }
+  Result<views::RunView> run(RunKey) override {
+    views::RunView view;
+    view.state = run_state;
+    return view;
+  }
   Result<views::Page<views::RunView>> runs(const store::RunFilter&, const std::string&, std::size_t) override {
     return views::Page<views::RunView>{};
   }
   Result<views::Page<views::TaskView>> tasks(RunKey, const std::string& task, const std::string&, const std::string&,
-                                             std::size_t) override {
+                                             std::size_t limit) override {
     views::Page<views::TaskView> page;
     for (const views::TaskView& view : task_views) {
-      if (view.name == task) page.items.push_back(view);
+      if (view.name != task) continue;
+      if (page.items.size() == limit) {
+        page.next_cursor = "more";
+        break;
+      }
+      page.items.push_back(view);
     }
     return page;
   }
@@ -93,6 +102,7 @@ class FakeQueries final : public store::Queries {
   int event_questions = 0;
   std::vector<store::LogSource> log_sources;
   std::vector<views::TaskView> task_views;
+  std::string run_state;
 };
 
 class FakeStore final : public store::Store {

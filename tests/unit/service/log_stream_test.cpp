@@ -188,6 +188,24 @@ TEST_CASE("Following a task that will never start ends") {
   CHECK_FALSE(f.error);
 }
 
+TEST_CASE("Following a matrix of which nothing has started ends with the last instance, not with the first ones") {
+  LogStreamFixture f;
+  views::TaskView task;
+  task.name = "t";
+  task.state = "skipped";
+  f.store.queries.task_views = {task, task, task};
+  f.store.queries.task_views[2].state = "waiting";
+  f.store.queries.run_state = "running";
+  f.open(true);
+  f.pump();
+  CHECK_FALSE(f.ended);
+  f.store.queries.task_views[2].state = "skipped";
+  f.store.queries.run_state = "succeeded";
+  f.news();
+  CHECK(f.ended);
+  CHECK_FALSE(f.error);
+}
+
 TEST_CASE("Following stays with its attempt when the task is tried again") {
   LogStreamFixture f;
   f.executor.segment = "first\nsecond\n";

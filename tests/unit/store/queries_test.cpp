@@ -128,6 +128,46 @@ TEST_CASE("a page has a greatest length, whatever is asked for") {
   }
 }
 
+TEST_CASE("a page takes a bounded amount of memory, and nothing is missing from the pages") {
+  const TempFolder folder;
+  Daemon daemon(folder.path("baton.db"));
+  constexpr std::size_t kBytes = 1u << 20;
+  constexpr std::uint64_t kItems = 20;
+  auto records = started_run(1, kItems);
+  for (std::uint32_t task = 0; task < kItems; ++task) {
+    auto done = instance(1, task, InstancePhase::succeeded);
+    done.outputs = std::map<std::string, std::string>{{"x", std::string(kBytes, 'x')}};
+    records.emplace_back(std::move(done));
+  }
+  REQUIRE(daemon.commit(std::move(records)));
+  for (std::uint64_t key = 2; key <= kItems; ++key) {
+    auto run = started_run(key);
+    std::get<engine::RunChanged>(run[1]).params = {{"x", std::string(kBytes, 'x')}};
+    REQUIRE(daemon.commit(std::move(run)));
+  }
+  std::string cursor;
+  std::size_t tasks = 0;
+  do {
+    const auto page = daemon.ask<views::Page<views::TaskView>>(
+        [cursor](Queries& queries) { return queries.tasks(RunKey(1), "", "", cursor, 0); });
+    REQUIRE(page);
+    REQUIRE(page->items.size() <= limits::kPageBytes / kBytes);
+    for (const auto& task : page->items) CHECK(task.task_index.value() == tasks++);
+    cursor = page->next_cursor;
+  } while (!cursor.empty());
+  CHECK(tasks == kItems);
+  std::uint64_t runs = kItems;
+  do {
+    const auto page =
+        daemon.ask<views::Page<views::RunView>>([cursor](Queries& queries) { return queries.runs({}, cursor, 0); });
+    REQUIRE(page);
+    REQUIRE(page->items.size() <= limits::kPageBytes / kBytes + 1);  // the last one has no parameters
+    for (const auto& run : page->items) CHECK(run.key.value() == runs--);
+    cursor = page->next_cursor;
+  } while (!cursor.empty());
+  CHECK(runs == 0);
+}
+
 TEST_CASE("a run shows its tasks counted by state") {
   const TempFolder folder;
   Daemon daemon(folder.path("baton.db"));
