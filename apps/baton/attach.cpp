@@ -24,6 +24,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kSecondInterruptWithin{2'000};
 constexpr milliseconds kBetweenRefreshes{1'000};
+// When nothing of a run has started for so long, it is said why.
+constexpr milliseconds kPatience{3'000};
 constexpr std::size_t kShownFailures = 5;
 constexpr std::uint64_t kShownLogLines = 20;
 constexpr std::size_t kLookedAtTasks = 100;
@@ -58,11 +60,13 @@ class ProgressListener : public RunListener {
   }
 
   [[nodiscard]] milliseconds tick() const override {
-    return out_.can_redraw() ? LiveDisplay::kBetweenDraws : milliseconds(0);
+    if (out_.can_redraw()) return LiveDisplay::kBetweenDraws;
+    return may_say_why_ && !has_begun() ? kPatience : milliseconds(0);
   }
 
   void on_tick() override {
     refresh_totals();
+    say_why_nothing_starts();
     draw(false);
   }
 
@@ -72,6 +76,29 @@ class ProgressListener : public RunListener {
     if (!even_if_early && !display_.is_due()) return;
     display_.draw(lasting_, live_block(progress_, now(), out_.size(), out_.colour()));
     lasting_.clear();
+  }
+
+  void show(const std::string& text) {
+    if (out_.can_redraw()) {
+      lasting_ += text;
+    } else {
+      out_.write(text);
+    }
+  }
+
+  [[nodiscard]] bool has_begun() const { return progress_.active_size() + progress_.ended() > 0; }
+
+  // Once: no worker may be online, or none big enough. Not vital either.
+  void say_why_nothing_starts() {
+    if (!may_say_why_ || has_begun() || steady_clock::now() - attached_ < kPatience) return;
+    may_say_why_ = false;
+    const auto why = client_.why(progress_.run().id, "");
+    if (!why) return;
+    show(Line()
+             .add("? ", Style::yellow)
+             .add("nothing has started yet: " + why->substr(0, why->find('\n')))
+             .render(0, out_.colour()) +
+         '\n');
   }
 
   // A dynamic matrix got its instances. Not vital: without an answer the totals stay as they are.
@@ -95,11 +122,7 @@ class ProgressListener : public RunListener {
                                  .render(0, out_.colour()) +
                              fmt::format("\n    baton approve {0} {1}    or    baton reject {0} {1}\n", change.run,
                                          shell_quoted(escape_control(change.instance)));
-    if (out_.can_redraw()) {
-      lasting_ += text;
-    } else {
-      out_.write(text);
-    }
+    show(text);
   }
 
   Session& session_;
@@ -110,6 +133,8 @@ class ProgressListener : public RunListener {
   api::Client client_;  // beside the stream's own connection
   std::string lasting_;
   steady_clock::time_point refreshed_{};
+  const steady_clock::time_point attached_ = steady_clock::now();
+  bool may_say_why_ = true;
 };
 
 // -q: nothing is shown.

@@ -164,6 +164,17 @@ class Crash(harness.TestCase):
         second.write_text("go\n")
         self.box.wait("last")
 
+    def test_who_follows_is_told_why_nothing_starts(self):
+        self.box.configure("pools: {database: 0}\n")
+        self.box.start()
+        path = self.box.write("closed.yaml", "tasks: {a: {pool: database, command: ['true']}}\n")
+        follow = self.box.spawn("baton", "run", path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = next((line for line in iter(follow.stdout.readline, "") if "nothing has started yet" in line), "")
+        self.assertRegex(said, "^\\? nothing has started yet: a: .*database")
+        self.box.baton("cancel", "last", check=0)
+        self.assertNotIn("nothing has started", follow.communicate()[0])
+        self.assertEqual(follow.returncode, 7)
+
     def test_finished_runs_are_there_after_a_restart(self):
         daemon = self.box.start()
         run = self.box.submit(self.box.write("hello.yaml", HELLO))
