@@ -76,6 +76,29 @@ TEST_CASE("a stale daemon and a stranger are refused") {
   Link(host).greet(5);
 }
 
+TEST_CASE("what is asked beyond the backlog is answered, also when the answers leave without waiting") {
+  Host host;
+  Link link(host);
+  link.greet();
+  link.send(script(1, "head -c 262144 /dev/zero"));
+  const LogExtent log = link.exited(1).log;
+  // Room for all answers. Only root may ask for as much; with less, some of them have to wait after all.
+  ::fcntl(link.output(), F_SETPIPE_SZ, 16 << 20);
+  constexpr std::uint64_t kQuestions = 40;
+  std::vector<ToWorker> messages;
+  for (std::uint64_t request = 1; request <= kQuestions; ++request) {
+    messages.emplace_back(ReadLog{.request = request, .extent = log, .max_bytes = 262144, .from_end = false});
+  }
+  messages.emplace_back(command(2, {"/bin/true"}));
+  link.send_at_once(messages);
+  for (std::uint64_t request = 1; request <= kQuestions; ++request) {
+    const LogData data = link.wait<LogData>();
+    REQUIRE(data.request == request);
+    REQUIRE(data.bytes.size() == 262144);
+  }
+  CHECK(link.exited(2).detail == 0);
+}
+
 TEST_CASE("a session's last words are not cut off") {
   Host host;
   Link link(host);
