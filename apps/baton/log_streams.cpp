@@ -1,10 +1,13 @@
 #include "log_streams.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 #include <baton/api/client.hpp>
 #include <baton/base/text.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include "exit_codes.hpp"
 
@@ -13,6 +16,11 @@ namespace baton::cli {
 namespace {
 
 constexpr int kFruitlessTries = 3;  // without a single byte
+
+void raise(const Descriptor& event) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof one);
+}
 
 }  // namespace
 
@@ -37,26 +45,36 @@ LogStreams::LogStreams(std::string socket, std::string run, bool prefixed, std::
       prefixed_(prefixed),
       tail_(tail),
       out_(out),
-      stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      all_done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 LogStreams::~LogStreams() {
+  stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void LogStreams::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof one);
+  raise(stop_);
   changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 void LogStreams::add(const std::string& task, std::uint32_t attempt, bool ran_before) {
   const std::lock_guard lock(mutex_);
   if (!known_.emplace(task, attempt).second) return;
   const std::string prefix = prefixed_ ? escape_control(task) + " | " : std::string();
-  waiting_.push_back(std::make_unique<Job>(
+  queue(std::make_unique<Job>(
       Job{task, attempt, ran_before ? tail_ : std::nullopt, 0, LogPrinter(prefix, out_.is_terminal())}));
-  if (idle_ == 0 && threads_.size() < kAtOnce) {
+}
+
+// A thread that was woken counts as idle until it has taken its job.
+void LogStreams::queue(std::unique_ptr<Job> job) {
+  waiting_.push_back(std::move(job));
+  if (waiting_.size() > idle_ && threads_.size() < kAtOnce) {
+    ++running_;
     threads_.emplace_back([this] { work(); });
   }
   changed_.notify_all();
@@ -64,30 +82,28 @@ void LogStreams::add(const std::string& task, std::uint32_t attempt, bool ran_be
 
 void LogStreams::resume() {
   const std::lock_guard lock(mutex_);
-  if (broken_.empty()) return;
-  std::move(broken_.begin(), broken_.end(), std::back_inserter(waiting_));
-  broken_.clear();
-  changed_.notify_all();
+  for (std::unique_ptr<Job>& job : std::exchange(broken_, {})) queue(std::move(job));
 }
 
-std::size_t LogStreams::finish() {
+std::optional<std::size_t> LogStreams::finish(const Interrupts& interrupts) {
   resume();
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    if (running_ == 0) raise(all_done_);
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-  return static_cast<std::size_t>(std::count_if(broken_.begin(), broken_.end(), [this](const auto& job) {
-    std::uint64_t before = 0;
-    for (int fruitless = 0; fruitless < kFruitlessTries; ++fruitless) {
-      before = job->received;
-      if (read(*job)) return false;
-      if (job->received != before) fruitless = 0;
-    }
-    return true;
-  }));
+  if (!await_threads(interrupts)) return std::nullopt;
+  return broken_.size();
+}
+
+bool LogStreams::await_threads(const Interrupts& interrupts) {
+  while (true) {
+    std::array<pollfd, 2> fds{{{all_done_.get(), POLLIN, 0}, {interrupts.fd(), POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), -1) < 0) continue;
+    if (fds[0].revents != 0) return true;
+    if (fds[1].revents != 0) return false;
+  }
 }
 
 void LogStreams::work() {
@@ -96,14 +112,33 @@ void LogStreams::work() {
     ++idle_;
     changed_.wait(lock, [this] { return stopping_ || closed_ || !waiting_.empty(); });
     --idle_;
-    if (stopping_ || waiting_.empty()) return;
+    if (stopping_ || waiting_.empty()) break;
     std::unique_ptr<Job> job = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    const bool ended = read(*job);
+    bool ended = read(*job);
     lock.lock();
+    if (!ended && closed_) {  // nobody takes it up again later
+      lock.unlock();
+      ended = insist(*job);
+      lock.lock();
+    }
     if (!ended) broken_.push_back(std::move(job));
   }
+  if (--running_ == 0 && closed_) raise(all_done_);
+}
+
+bool LogStreams::insist(Job& job) {
+  for (int fruitless = 0; fruitless < kFruitlessTries; ++fruitless) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return false;
+    }
+    const std::uint64_t before = job.received;
+    if (read(job)) return true;
+    if (job.received != before) fruitless = 0;
+  }
+  return false;
 }
 
 bool LogStreams::read(Job& job) {
@@ -116,12 +151,14 @@ bool LogStreams::read(Job& job) {
   // Taken up again: with a tail nobody knows where it began, so only what is new; else skip what was shown.
   std::uint64_t skip = job.tail ? 0 : job.received;
   if (job.tail) query.tail = job.received == 0 ? *job.tail : 0;
+  bool may_miss = job.tail && job.received != 0;
   const auto end = client.log(
       query,
       [&](std::string_view bytes) {
         const std::uint64_t skipped = std::min<std::uint64_t>(skip, bytes.size());
         skip -= skipped;
         bytes.remove_prefix(static_cast<std::size_t>(skipped));
+        if (std::exchange(may_miss, false)) has_gap_ = true;
         job.received += bytes.size();
         print(job.printer.feed(bytes));
         return out_.ok();

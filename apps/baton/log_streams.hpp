@@ -2,6 +2,7 @@
 #pragma once
 #include <baton/base/descriptor.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "follow.hpp"
 #include "log_text.hpp"
 #include "output.hpp"
 
@@ -46,8 +48,11 @@ class LogStreams {
   void add(const std::string& task, std::uint32_t attempt, bool ran_before);
   // Takes up again what broke off when the daemon went away, where it was.
   void resume();
-  // Waits until every log has come to its end. Returns how many did not, although they were tried again.
-  std::size_t finish();
+  // A log that was begun with a tail has gone on after a break: where it was is not known, so something may be missing.
+  [[nodiscard]] bool has_gap() const { return has_gap_; }
+  // Waits until every log has come to its end. Returns how many did not, although they were tried again; nullopt:
+  // `interrupts` came first.
+  std::optional<std::size_t> finish(const Interrupts& interrupts);
 
  private:
   struct Job {
@@ -57,8 +62,12 @@ class LogStreams {
     std::uint64_t received = 0;
     LogPrinter printer;
   };
+  void queue(std::unique_ptr<Job> job);  // under the mutex
   void work();
   bool read(Job& job);  // false: it broke off
+  bool insist(Job& job);
+  bool await_threads(const Interrupts& interrupts);  // false: interrupted
+  void stop();
   void print(const std::string& text);
 
   const std::string socket_;
@@ -66,7 +75,9 @@ class LogStreams {
   const bool prefixed_;
   const std::optional<std::uint64_t> tail_;
   Output& out_;
-  Descriptor stop_;  // eventfd, readable once it is time to stop
+  std::atomic<bool> has_gap_ = false;
+  Descriptor stop_;      // eventfd, readable once it is time to stop
+  Descriptor all_done_;  // eventfd, readable once no thread is left after it was closed
   std::mutex output_mutex_;
 
   std::mutex mutex_;
@@ -75,7 +86,8 @@ class LogStreams {
   std::deque<std::unique_ptr<Job>> waiting_;
   std::deque<std::unique_ptr<Job>> broken_;
   std::size_t idle_ = 0;
-  bool closed_ = false;  // nothing is added any more
+  std::size_t running_ = 0;  // threads
+  bool closed_ = false;      // nothing is added any more
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,6 +1,8 @@
+#include <unistd.h>
 #include <baton/base/text.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include "follow.hpp"
 #include "json_output.hpp"
@@ -20,6 +22,7 @@ struct LogsOptions {
 };
 
 constexpr std::size_t kLookedAtTasks = 100;
+constexpr std::size_t kMostLogs = 1'000;  // that one answer has (docs/api.md)
 constexpr std::size_t kShownChildren = 5;
 
 // TASK names one log, so that no prefix is needed: an instance of a matrix, or a task without one.
@@ -42,13 +45,14 @@ bool has_ended(const views::RunView& run, const std::string& task) {
 
 class LogListener : public RunListener {
  public:
-  LogListener(Session& session, const LogsOptions& options, views::RunView run, LogStreams& streams)
+  LogListener(Session& session, const LogsOptions& options, views::RunView run,
+              const std::vector<api::LogEntry>& entries, LogStreams& streams)
       : options_(options), run_(std::move(run)), streams_(streams), client_(session.locations().socket) {
+    for (const api::LogEntry& entry : entries) first_[entry.task] = entry.attempt;
     satisfied_ = has_ended(run_, options_.task);
   }
 
   void on_events(std::span<const views::EventView> events) override {
-    streams_.resume();
     bool something_ended = false;
     for (const views::EventView& event : events) {
       const bool is_ours = event.type == "task" && event.run == run_.id &&
@@ -57,7 +61,10 @@ class LogListener : public RunListener {
       something_ended = something_ended || is_final_task_state(event.state);
       const bool has_log =
           event.attempt != 0 && event.state != "ready" && event.state != "waiting" && event.state != "starting";
-      const bool wanted = options_.attempt == 0 || event.attempt == options_.attempt;
+      // The events of the past tell of earlier attempts, too.
+      const auto first = first_.find(event.name);
+      const bool is_earlier = first != first_.end() && event.attempt < first->second;
+      const bool wanted = options_.attempt == 0 ? !is_earlier : event.attempt == options_.attempt;
       if (has_log && wanted && (!options_.failed || event.state == "failed" || event.state == "backoff")) {
         streams_.add(event.name, event.attempt, false);
       }
@@ -66,6 +73,9 @@ class LogListener : public RunListener {
     satisfied_ = event_ends_task(events);
   }
 
+  // A log that broke off is tried again, whether or not anything happens in the run.
+  [[nodiscard]] std::chrono::milliseconds tick() const override { return std::chrono::seconds(1); }
+  void on_tick() override { streams_.resume(); }
   [[nodiscard]] bool is_satisfied() override { return satisfied_; }
 
  private:
@@ -84,25 +94,35 @@ class LogListener : public RunListener {
   views::RunView run_;
   LogStreams& streams_;
   api::Client client_;
+  std::map<std::string, std::uint32_t> first_;  // task → the attempt that was the last one when this began
   bool satisfied_ = false;
 };
+
+// At once, without waiting for the threads: one may be in a write to a pipe that nobody reads.
+[[noreturn]] void leave_interrupted(Session& session) {
+  session.err.flush();
+  ::_exit(kExitInterrupted);
+}
 
 Outcome follow_logs(Session& session, const LogsOptions& options, const views::RunView& run,
                     const std::vector<api::LogEntry>& entries) {
   Interrupts interrupts;  // before the threads, so that they inherit the blocked signal
   LogStreams streams(session.locations().socket, run.id, !names_one(run, options.task), options.tail, session.out);
   for (const api::LogEntry& entry : entries) streams.add(entry.task, entry.attempt, true);
-  LogListener listener(session, options, run, streams);
+  LogListener listener(session, options, run, entries, streams);
   if (!listener.is_satisfied()) {
     FollowQuery query;
     query.run = run.id;
     const auto end = follow(session, query, listener, interrupts);
     if (!end) return std::unexpected(end.error());
-    if (*end == FollowEnd::interrupted) return kExitInterrupted;
+    if (*end == FollowEnd::interrupted) leave_interrupted(session);
   }
-  if (const std::size_t incomplete = streams.finish(); incomplete != 0) {
+  const std::optional<std::size_t> incomplete = streams.finish(interrupts);
+  if (streams.has_gap()) session.notice("the daemon was away: with --tail, what was written meanwhile is missing");
+  if (!incomplete) leave_interrupted(session);
+  if (*incomplete != 0) {
     return refuse(ErrorCode::unavailable, "the connection broke before {} could be read to the end",
-                  counted(incomplete, "log"));
+                  counted(*incomplete, "log"));
   }
   return kExitSucceeded;
 }
@@ -176,6 +196,9 @@ Outcome logs(Session& session, const LogsOptions& options) {
     }
     if (session.json()) write_json(session.out, json);
     return kExitSucceeded;
+  }
+  if (entries->size() == kMostLogs) {
+    session.notice(fmt::format("these are the first {} logs; name a task to see others", kMostLogs));
   }
   if (options.follow) return follow_logs(session, options, *run, *entries);
   if (entries->empty()) explain_nothing(session, *client, options, *run);

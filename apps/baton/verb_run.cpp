@@ -31,11 +31,10 @@ Action declare_run(Arguments& arguments) {
       print_submitted(session, *submitted);
       return kExitSucceeded;
     }
-    auto client = session.connect();
-    if (!client) return std::unexpected(client.error());
-    const auto run = client->run(submitted->id);
-    if (!run) return std::unexpected(run.error());
-    return attach(session, *run);
+    // With its tasks counted. The run is there whatever becomes of the daemon now, so its id is always printed.
+    auto client = session.connect_if_running();
+    const auto run = client ? client->run(submitted->id) : submitted;
+    return attach(session, run ? *run : *submitted);
   };
 }
 

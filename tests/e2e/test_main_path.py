@@ -1,6 +1,7 @@
 """From a file to an exit code through all three programs, and what a crash of the daemon does to it: nothing."""
 import concurrent.futures
 import os
+import signal
 import subprocess
 import unittest
 
@@ -162,6 +163,77 @@ class Crash(harness.TestCase):
         self.assertEqual(self.box.baton("daemon", "status").returncode, 4)
         self.box.start()
         second.write_text("go\n")
+        self.box.wait("last")
+
+    def follow_logs(self, *args):
+        return self.box.spawn("baton", "logs", "-f", "last", *args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def test_logs_of_everything_that_runs_are_followed(self):
+        self.box.configure("workers: [{name: local, cpu: 8}]\n")
+        self.box.start()
+        go = [self.box.fifo(f"go{n}") for n in range(6)]
+        self.box.submit(self.box.write("many.yaml", f"""tasks:
+  x: {{run: 'echo first; read line < "{self.box.fifo("first")}"'}}
+  y: {{run: 'echo first; read line < "{self.box.fifo("second")}"'}}
+  z: {{needs: [x, y], matrix: {{n: [0, 1, 2, 3, 4, 5]}}, env: {{N: "${{{{ matrix.n }}}}"}}, run: 'echo begun; read line < "{self.box.work}/go$N"'}}
+"""))
+        logs = self.follow_logs()
+        self.assertEqual(sorted(logs.stdout.readline() for _ in range(2)), ["x | first\n", "y | first\n"])
+        for name in ("first", "second"):
+            (self.box.work / name).write_text("go\n")
+        # None of them ends before all have been heard.
+        self.assertEqual(sorted(logs.stdout.readline() for _ in range(6)), [f"z[n={n}] | begun\n" for n in range(6)])
+        for each in go:
+            each.write_text("go\n")
+        self.assertEqual(logs.communicate()[0], "")
+        self.assertEqual(logs.returncode, 0)
+
+    def test_logs_go_on_after_a_crash_although_nothing_else_happens(self):
+        daemon = self.box.start()
+        go, end = self.box.fifo("go"), self.box.fifo("end")
+        self.box.submit(self.box.write("told.yaml", f"tasks: {{a: {{run: 'echo one; read line < {go}; echo two; read line < {end}'}}}}\n"))
+        del self.box.env["BATON_NO_START"]
+        logs = self.follow_logs("a")
+        self.assertEqual(logs.stdout.readline(), "one\n")
+        daemon.kill()
+        go.write_text("go\n")
+        self.assertEqual(logs.stdout.readline(), "two\n")
+        end.write_text("go\n")
+        self.assertEqual(logs.communicate()[0], "")
+        self.assertEqual(logs.returncode, 0)
+
+    def test_the_tail_of_a_log_is_that_of_its_last_attempt(self):
+        self.box.start()
+        started, end = self.box.fifo("started"), self.box.fifo("end")
+        self.box.submit(self.box.write("again.yaml", f"""tasks:
+  a:
+    retry: {{max_retries: 1, delay: 1ms}}
+    run: |
+      if [ "$BATON_ATTEMPT" = 1 ]; then seq 5; exit 1; fi
+      echo second; echo started > {started}; read line < {end}
+"""))
+        started.read_text()
+        logs = self.follow_logs("--tail", "1")
+        self.assertEqual(logs.stdout.readline(), "a | second\n")
+        end.write_text("go\n")
+        self.assertEqual(logs.communicate()[0], "")
+
+    def test_an_interrupt_ends_logs_that_nobody_reads(self):
+        self.box.start()
+        self.box.wait(self.box.submit(self.box.write("much.yaml", "tasks: {a: {run: 'yes | head -c 10000000'}}\n")))
+        logs = self.follow_logs()
+        self.assertEqual(logs.stdout.read(1), "a")
+        logs.send_signal(signal.SIGINT)
+        self.assertEqual(logs.wait(), 130)
+        logs.stdout.close()
+
+    def test_closed_standard_output_takes_nothing_with_it(self):
+        self.box.start()
+        path = self.box.write("hi.yaml", "tasks: {a: {run: 'echo hi'}}\n")
+        closed = self.box.spawn("baton", "run", path, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+        said = closed.communicate()[1]
+        self.assertNotEqual(closed.returncode, 0, said)
+        self.assertRegex(said, r"\Abaton: [^\n]*\n\Z")
         self.box.wait("last")
 
     def test_who_follows_is_told_why_nothing_starts(self):

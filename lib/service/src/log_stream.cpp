@@ -132,7 +132,9 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
   }
 
   void on_read_error(Error error) {
-    if (error.code == ErrorCode::unavailable && (options_.follow || is_connecting())) return wait();
+    // Of an attempt that has ended nothing more will come: then it is no use to wait for a worker that is away.
+    const bool goes_on = options_.follow && !source_->ended;
+    if (error.code == ErrorCode::unavailable && (goes_on || is_connecting())) return wait();
     give(std::unexpected(std::move(error)));
   }
 

@@ -247,7 +247,14 @@ TEST_CASE("A worker out of touch is an error, or waited for when following or wh
     CHECK(f.text == "one\n");
     CHECK(f.ended);
   }
+  SECTION("following what has ended") {
+    f.open(true);
+    f.pump();
+    REQUIRE(f.error);
+    CHECK(f.error->code == ErrorCode::unavailable);
+  }
   SECTION("following") {
+    f.source(0, 4, false);
     f.open(true);
     f.pump();
     CHECK_FALSE(f.ended);
