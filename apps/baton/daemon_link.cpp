@@ -29,6 +29,9 @@ using std::chrono::steady_clock;
 
 constexpr auto kReadyWithin = std::chrono::seconds(60);  // recovery of a large state takes a while
 constexpr int kReadyFd = 3;                              // in the daemon
+// Between tries while another daemon has the state directory.
+constexpr std::chrono::milliseconds kFirstPause(50);
+constexpr std::chrono::milliseconds kLastPause(1'000);
 
 Result<void> make_state_dir(const std::string& path) {
   std::error_code error;
@@ -120,18 +123,37 @@ Result<std::string> read_ready_line(int fd) {
   return line.substr(0, line.find('\n'));
 }
 
-// Another daemon holds the state directory and is about to listen: it was not started by a CLI, or its turn would have
-// been waited for. There is nothing of it to wait on but the socket.
-Result<bool> await_other_daemon(const std::string& socket, const std::string& refusal) {
-  constexpr int kTries = 50;
-  constexpr int kBetweenMs = 100;
-  for (int i = 0; i < kTries; ++i) {
-    const auto listens = someone_listens(socket);
-    if (!listens) return std::unexpected(listens.error());
-    if (*listens) return false;
-    ::poll(nullptr, 0, kBetweenMs);
+// Starts one batond; the line that it says when it is ready, or is not going to be.
+Result<std::string> start_once(const std::string& program, const Locations& locations) {
+  const std::string log_path = daemon_log_path(locations);
+  const Descriptor log(::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log) return fail_errno(errno, log_path);
+  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  int ends[2];
+  if (!null || ::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot start batond");
+  const Descriptor ready_read(ends[0]);
+  Descriptor ready_write(ends[1]);
+
+  std::vector<std::string> arguments{program,
+                                     "--socket",
+                                     locations.socket,
+                                     "--state-dir",
+                                     locations.state_dir,
+                                     "--ready-fd",
+                                     std::to_string(kReadyFd)};
+  if (locations.config_named) arguments.insert(arguments.end(), {"--config", locations.config});
+  if (auto spawned = spawn_detached(std::move(arguments), log.get(), null.get(), ready_write.get()); !spawned) {
+    return std::unexpected(spawned.error());
   }
-  return fail(ErrorCode::unavailable, "{}; nothing answers on {}", refusal, socket);
+  ready_write.reset();
+
+  auto line = read_ready_line(ready_read.get());
+  if (!line) return fail(line.error().code, "{}; see {}", line.error().message, log_path);
+  constexpr std::string_view kError = "error: ";
+  if (*line != "ready" && !line->starts_with(kError)) {
+    return fail(ErrorCode::unavailable, "batond ended before it was ready; see {}", log_path);
+  }
+  return line->starts_with(kError) ? line->substr(kError.size()) : *line;
 }
 
 }  // namespace
@@ -212,39 +234,22 @@ Result<bool> start_daemon(const Locations& locations) {
   if (!listens) return std::unexpected(listens.error());
   if (*listens) return false;
 
-  const std::string log_path = daemon_log_path(locations);
-  const Descriptor log(::open(log_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log) return fail_errno(errno, log_path);
-  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  int ends[2];
-  if (!null || ::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "cannot start batond");
-  const Descriptor ready_read(ends[0]);
-  Descriptor ready_write(ends[1]);
-
-  std::vector<std::string> arguments{*program,
-                                     "--socket",
-                                     locations.socket,
-                                     "--state-dir",
-                                     locations.state_dir,
-                                     "--ready-fd",
-                                     std::to_string(kReadyFd)};
-  if (locations.config_named) arguments.insert(arguments.end(), {"--config", locations.config});
-  if (auto spawned = spawn_detached(std::move(arguments), log.get(), null.get(), ready_write.get()); !spawned) {
-    return std::unexpected(spawned.error());
+  // Another batond may have the state directory: one that is about to listen and was not started by a CLI, or its turn
+  // would have been waited for; or one that is about to end. There is nothing of it to wait on.
+  const auto deadline = steady_clock::now() + kReadyWithin;
+  for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLastPause)) {
+    const auto said = start_once(*program, locations);
+    if (!said) return std::unexpected(said.error());
+    if (*said == "ready") return true;
+    if (!said->starts_with("another batond")) return fail(ErrorCode::unavailable, "cannot start batond: {}", *said);
+    if (steady_clock::now() >= deadline) {
+      return fail(ErrorCode::unavailable, "{}; nothing answers on {}", *said, locations.socket);
+    }
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+    const auto other = someone_listens(locations.socket);
+    if (!other) return std::unexpected(other.error());
+    if (*other) return false;
   }
-  ready_write.reset();
-
-  auto line = read_ready_line(ready_read.get());
-  if (!line)
-    return std::unexpected(Error{line.error().code, fmt::format("{}; see {}", line.error().message, log_path)});
-  if (*line == "ready") return true;
-  constexpr std::string_view kError = "error: ";
-  if (!line->starts_with(kError)) {
-    return fail(ErrorCode::unavailable, "batond ended before it was ready; see {}", log_path);
-  }
-  const std::string said = line->substr(kError.size());
-  if (said.starts_with("another batond")) return await_other_daemon(locations.socket, said);
-  return fail(ErrorCode::unavailable, "cannot start batond: {}", said);
 }
 
 }  // namespace baton::cli

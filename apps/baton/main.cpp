@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
+#include <baton/base/standard_streams.hpp>
+
 #include "program.hpp"
 
 int main(int argc, char** argv) {
+  baton::keep_standard_streams();
   try {
     return baton::cli::run_program(std::vector<std::string>(argv + 1, argv + argc),
                                    [](const char* name) -> std::optional<std::string> {

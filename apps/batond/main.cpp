@@ -1,5 +1,6 @@
 // batond: the daemon. Everything it does is in lib/service; this reads the command line.
 #include <baton/base/locations.hpp>
+#include <baton/base/standard_streams.hpp>
 #include <baton/service/daemon.hpp>
 #include <baton/service/upkeep.hpp>
 
@@ -96,6 +97,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  baton::keep_standard_streams();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

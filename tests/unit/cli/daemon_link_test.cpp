@@ -127,6 +127,28 @@ TEST_CASE("a daemon that cannot serve says why, in one line") {
   CHECK(started.error().message == "cannot start batond: the database was written by a newer version");
 }
 
+TEST_CASE("a daemon that is ending is waited for, and then one is started") {
+  FakeBatond batond(R"(
+test -e "$4/tried" && echo ready >&3 && exit
+touch "$4/tried"
+echo "error: another batond (pid 1) uses it" >&3
+)");
+  CHECK(start_daemon(batond.locations) == true);
+}
+
+TEST_CASE("a daemon that is about to listen is found") {
+  FakeBatond batond("echo 'error: another batond (pid 1) uses it' >&3; echo tried >> \"$4/tried\"\n");
+  Descriptor socket;
+  std::thread other([&] {
+    // Once it was tried.
+    std::filesystem::create_directories(batond.locations.state_dir);
+    while (!std::filesystem::exists(batond.locations.state_dir + "/tried")) std::this_thread::yield();
+    socket = listening(batond.locations.socket);
+  });
+  CHECK(start_daemon(batond.locations) == false);
+  other.join();
+}
+
 TEST_CASE("a daemon that ends without a word is found out, and its log is named") {
   const FakeBatond batond("exit 3\n");
   const auto started = start_daemon(batond.locations);
