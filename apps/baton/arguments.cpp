@@ -106,10 +106,11 @@ void Arguments::number(const std::string& names, std::uint64_t& target, const st
   app_.add_option(names, target, help)->check(whole_number(most))->type_name("N");
 }
 
-void Arguments::number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help) {
+void Arguments::number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help,
+                       std::uint64_t most) {
   app_.add_option_function<std::uint64_t>(
           names, [&target](const std::uint64_t& value) { target = value; }, help)
-      ->check(whole_number(kAnyNumber))
+      ->check(whole_number(most))
       ->type_name("N");
 }
 

@@ -32,7 +32,8 @@ class Arguments {
   static constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
   void number(const std::string& names, std::uint64_t& target, const std::string& help,
               std::uint64_t most = kAnyNumber);
-  void number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help);
+  void number(const std::string& names, std::optional<std::uint64_t>& target, const std::string& help,
+              std::uint64_t most = kAnyNumber);
   void integer(const std::string& names, std::optional<int>& target, const std::string& help);
   void choice(const std::string& names, std::string& target, const std::vector<std::string>& choices,
               const std::string& help);

@@ -1,3 +1,5 @@
+#include <baton/base/limits.hpp>
+
 #include "follow.hpp"
 #include "json_output.hpp"
 #include "progress_text.hpp"
@@ -40,7 +42,8 @@ Action declare_events(Arguments& arguments) {
   auto options = std::make_shared<EventsOptions>();
   arguments.operand("RUN", options->run, Operand::run, "Of this run only", false);
   arguments.flag("-f,--follow", options->follow, "Go on with what happens; of a run: until it ends");
-  arguments.number("--tail", options->tail, "Only the last N (100; with a run: all of them); 0: all");
+  arguments.number("--tail", options->tail, "Only the last N (100; with a run: all of them), at most 10000; 0: all",
+                   limits::kEventTail);
   return [options](Session& session) -> Outcome {
     auto client = session.connect();
     if (!client) return std::unexpected(client.error());

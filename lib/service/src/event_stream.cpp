@@ -1,3 +1,4 @@
+#include <baton/base/limits.hpp>
 #include <baton/service/event_stream.hpp>
 
 #include <algorithm>
@@ -43,8 +44,9 @@ class EventStream final : public api::EventSource, public std::enable_shared_fro
   void ask_store() {
     asking_ = true;
     const std::uint64_t published = feed_.last_seq();
-    store_.ask<Events>([run = options_.run, after = at_, tail = options_.tail](
-                           store::Queries& queries) { return queries.events(run, after, kPiece, tail); },
+    const std::size_t limit = options_.tail == 0 ? kPiece : std::min(options_.tail, limits::kEventTail);
+    store_.ask<Events>([run = options_.run, after = at_, limit, tail = options_.tail](
+                           store::Queries& queries) { return queries.events(run, after, limit, tail); },
                        [weak = weak_from_this(), published](Result<Events> events) {
                          if (auto self = weak.lock()) self->on_answer(std::move(events), published);
                        });

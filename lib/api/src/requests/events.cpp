@@ -1,5 +1,7 @@
 // GET /v1/events and /v1/runs/{ref}/events: what changed, in order; as lines of JSON, or as server-sent events for who
 // accepts text/event-stream. An error after the first byte is a last line {"problem": …}, or an event `problem`.
+#include <baton/base/limits.hpp>
+
 #include <limits>
 
 #include "../connection.hpp"
@@ -76,7 +78,7 @@ void handle_events(const Request& request, Backend& backend, const Reply& reply)
   EventQuery asked;
   if (!request.captures.empty()) asked.run = request.captures[0];
   asked.after = query.number("after", 0, kMax).value_or(0);
-  asked.tail = query.number("tail", 0, kMax).value_or(0);
+  asked.tail = query.number("tail", 0, limits::kEventTail).value_or(0);
   asked.follow = query.flag("follow");
   if (auto read = query.finish(); !read) return reply.error(read.error());
   auto after = resume_after(request, asked.after);

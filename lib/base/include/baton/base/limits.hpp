@@ -46,6 +46,7 @@ inline constexpr std::size_t kJsonDepth = 64;
 inline constexpr std::size_t kJsonValues = 1'000'000;  // an empty list takes 3 bytes in a body and about 60 in memory
 inline constexpr std::size_t kPageSize = 1'000;
 inline constexpr std::size_t kPageBytes = 8u << 20;    // of stored text; a page has one item at least
+inline constexpr std::size_t kEventTail = 10'000;      // the last events, which are one piece
 inline constexpr std::size_t kRemarkBytes = 4u << 10;  // the reason of a cancel, the comment of a decision
 
 // Frames between batond and a worker session.
