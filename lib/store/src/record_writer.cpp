@@ -180,11 +180,11 @@ void RecordWriter::write_run(const RunCreated& run) {
 }
 
 void RecordWriter::write_run(const RunChanged& run) {
+  RunInfo& info = cache_.get(run.run);  // the state before: it may be read from the row that is written next
   update_run_.run(run.run, static_cast<int>(run.state), TextOrNull{run.reason}, run.cancel_requested, dump(run.params),
                   run.started_at, run.ended_at);
   if (connection_.changes() == 0)
     raise(ErrorCode::internal, "a record of run {}, which does not exist", run.run.value());
-  RunInfo& info = cache_.get(run.run);
   if (info.state != run.state) {
     info.state = run.state;
     views::EventView event;

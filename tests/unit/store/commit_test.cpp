@@ -207,6 +207,21 @@ TEST_CASE("a run's bundle is stored with it, and once") {
   CHECK_FALSE(daemon.commit(std::move(records)));
 }
 
+TEST_CASE("the end of a run is an event, also of one that was not heard of since the start") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  {
+    Daemon daemon(path);
+    REQUIRE(daemon.commit(started_run(1)));
+  }
+  Daemon daemon(path);
+  const auto ended = daemon.commit({run_changed(1, RunState::cancelled), instance(1, 0, InstancePhase::cancelled)});
+  REQUIRE(ended);
+  REQUIRE(ended->events.size() == 2);
+  CHECK(ended->events[0].type == "run");
+  CHECK(ended->events[0].state == "cancelled");
+}
+
 TEST_CASE("a daemon that was overtaken by another commits nothing") {
   const TempFolder folder;
   const std::string path = folder.path("baton.db");
