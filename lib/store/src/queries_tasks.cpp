@@ -14,17 +14,17 @@ namespace {
 using views::AttemptView;
 using views::TaskView;
 
-// A page of instances, then their attempts: the page is cut before the attempts are joined.
+// A page of instances, then their attempts: the page is cut before the attempts are joined. Outputs, which may be
+// large, are read one by one: what is sorted is in memory as a whole.
 constexpr std::string_view kTasks =
     "SELECT i.task, i.idx, i.phase, coalesce(i.name, t.id), t.id, t.kind, i.reason, i.message, i.matrix, i.ready_at,"
-    " i.ended_at, o.contents,"
+    " i.ended_at,"
     " (SELECT c.id FROM runs c WHERE c.parent_run = ?1 AND c.parent_task = i.task AND c.parent_idx = i.idx"
     "  ORDER BY c.key DESC LIMIT 1),"
     " a.id, a.number, a.state, a.failure, a.detail, a.exit_code, a.worker, a.message, a.started_at, a.ended_at"
     " FROM (SELECT * FROM instances WHERE run = ?1 AND task BETWEEN ?2 AND ?3 AND (task, idx) > (?4, ?5)"
     "       AND (?6 IS NULL OR phase = ?6) AND (?7 IS NULL OR name = ?7) ORDER BY task, idx LIMIT ?8) i"
     " LEFT JOIN tasks t ON t.run = ?1 AND t.task = i.task"
-    " LEFT JOIN outputs o ON o.run = ?1 AND o.task = i.task AND o.idx = i.idx"
     " LEFT JOIN attempts a ON a.run = ?1 AND a.task = i.task AND a.idx = i.idx"
     " ORDER BY i.task, i.idx, a.number";
 
@@ -45,10 +45,7 @@ TaskView task_view(const Rows& rows) {
   view.matrix = parse_object(rows.view(8)).value_or(Value::object());
   view.ready_at = rows.time(9);
   view.ended_at = rows.time(10);
-  if (instance_phase(rows.integer(2)) == engine::InstancePhase::succeeded) {
-    view.outputs = parse_texts(rows.view(11)).value_or(std::map<std::string, std::string>{});
-  }
-  view.child_run = rows.text(12);
+  view.child_run = rows.text(11);
   return view;
 }
 
@@ -62,15 +59,15 @@ std::string attempt_text(std::int64_t state, std::int64_t phase) {
 
 AttemptView attempt_view(const Rows& rows) {
   AttemptView view;
-  view.id = rows.id<AttemptId>(13);
-  view.number = rows.number<std::uint32_t>(14);
-  view.state = attempt_text(rows.integer(15), rows.integer(2));
-  view.failure_class = failure_text(rows.integer(16), rows.integer(17));
-  if (!rows.is_null(18)) view.exit_code = rows.number<int>(18);
-  view.worker = rows.text(19);
-  view.message = rows.text(20);
-  view.started_at = rows.time(21);
-  view.ended_at = rows.time(22);
+  view.id = rows.id<AttemptId>(12);
+  view.number = rows.number<std::uint32_t>(13);
+  view.state = attempt_text(rows.integer(14), rows.integer(2));
+  view.failure_class = failure_text(rows.integer(15), rows.integer(16));
+  if (!rows.is_null(17)) view.exit_code = rows.number<int>(17);
+  view.worker = rows.text(18);
+  view.message = rows.text(19);
+  view.started_at = rows.time(20);
+  view.ended_at = rows.time(21);
   return view;
 }
 
@@ -117,6 +114,16 @@ Result<SqliteQueries::TaskSelection> SqliteQueries::select_tasks(RunKey key, con
   return fail(ErrorCode::not_found, "the run has no task {}", escape_control(task));
 }
 
+// How many bytes they are.
+std::size_t SqliteQueries::add_outputs(RunKey key, TaskView& view) {
+  if (view.state != to_string(engine::InstancePhase::succeeded)) return 0;
+  Rows rows = statements_["SELECT contents FROM outputs WHERE run = ?1 AND task = ?2 AND idx = ?3"].query(
+      key, view.task_index, view.instance);
+  if (!rows.next()) return 0;
+  view.outputs = parse_texts(rows.view(0)).value_or(std::map<std::string, std::string>{});
+  return rows.text_bytes();
+}
+
 Result<views::Page<TaskView>> SqliteQueries::tasks(RunKey key, const std::string& task, const std::string& state,
                                                    const std::string& cursor, std::size_t limit) {
   return guarded([&]() -> Result<views::Page<TaskView>> {
@@ -146,9 +153,12 @@ Result<views::Page<TaskView>> SqliteQueries::tasks(RunKey key, const std::string
         page.next_cursor = fmt::format("{}.{}", page.items.back().task_index.value(), page.items.back().instance);
         break;
       }
-      bytes += is_new ? rows.text_bytes() : rows.view(20).size();
-      if (is_new) page.items.push_back(task_view(rows));
-      if (!rows.is_null(13)) page.items.back().attempts.push_back(attempt_view(rows));
+      bytes += is_new ? rows.text_bytes() : rows.view(19).size();
+      if (is_new) {
+        page.items.push_back(task_view(rows));
+        bytes += add_outputs(key, page.items.back());
+      }
+      if (!rows.is_null(12)) page.items.back().attempts.push_back(attempt_view(rows));
     }
     return page;
   });

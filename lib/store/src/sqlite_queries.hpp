@@ -42,6 +42,7 @@ class SqliteQueries : public Queries {
   Result<RunKey> resolve_prefix(const std::string& prefix);
   void add_summary(views::RunView& view);
   Result<> require_run(RunKey key);
+  std::size_t add_outputs(RunKey key, views::TaskView& view);
   Result<TaskSelection> select_tasks(RunKey key, const std::string& task);
   std::vector<RunKey> with_descendants(RunKey key);
   std::vector<views::EventView> events_of(std::optional<RunKey> run, std::uint64_t after, std::size_t count,

@@ -1,4 +1,6 @@
 // Questions about runs and tasks.
+#include <sqlite3.h>
+
 #include <baton/base/limits.hpp>
 
 #include "catch.hpp"
@@ -132,7 +134,7 @@ TEST_CASE("a page takes a bounded amount of memory, and nothing is missing from 
   const TempFolder folder;
   Daemon daemon(folder.path("baton.db"));
   constexpr std::size_t kBytes = 1u << 20;
-  constexpr std::uint64_t kItems = 20;
+  constexpr std::uint64_t kItems = 40;
   auto records = started_run(1, kItems);
   for (std::uint32_t task = 0; task < kItems; ++task) {
     auto done = instance(1, task, InstancePhase::succeeded);
@@ -145,6 +147,8 @@ TEST_CASE("a page takes a bounded amount of memory, and nothing is missing from 
     std::get<engine::RunChanged>(run[1]).params = {{"x", std::string(kBytes, 'x')}};
     REQUIRE(daemon.commit(std::move(run)));
   }
+  const sqlite3_int64 before = sqlite3_memory_used();
+  sqlite3_memory_highwater(1);
   std::string cursor;
   std::size_t tasks = 0;
   do {
@@ -156,6 +160,7 @@ TEST_CASE("a page takes a bounded amount of memory, and nothing is missing from 
     cursor = page->next_cursor;
   } while (!cursor.empty());
   CHECK(tasks == kItems);
+  CHECK(sqlite3_memory_highwater(0) - before < static_cast<sqlite3_int64>(kItems * kBytes / 2));
   std::uint64_t runs = kItems;
   do {
     const auto page =
