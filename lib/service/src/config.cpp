@@ -223,6 +223,7 @@ Result<std::string> read_file(const std::string& path) {
   if (!file) return fail_errno(errno, path);
   std::string text(kConfigBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return fail(ErrorCode::io, "{} cannot be read", path);  // a folder, or a failing disk
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kConfigBytes) return fail(ErrorCode::limit, "{} is longer than 1 MiB", path);
   return text;

@@ -126,5 +126,6 @@ TEST_CASE("A configuration file that is not there counts only if it was named") 
   std::ofstream(path) << std::string((1u << 20) + 1, '#');
   REQUIRE_FALSE(load_config(path, true).has_value());
   CHECK(load_config(path, true).error().code == ErrorCode::limit);
+  CHECK(load_config("/", true).error().code == ErrorCode::io);
   std::filesystem::remove(path);
 }
