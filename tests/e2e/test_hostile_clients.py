@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import resource
 import select
 import signal
@@ -28,6 +29,7 @@ class Clients(harness.TestCase):
             self.skipTest(f"needs {NEEDED} descriptors, the hard limit is {hard}")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, NEEDED), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        self.box.env |= {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # what is freed is overwritten
         self.daemon = self.box.start()
         self.before = self.peak()
 
@@ -151,6 +153,21 @@ class HostileClients(Clients):
         self.assertTrue(said.startswith(b"HTTP/1.1 400"), said)
         self.assertIn(b"more than 1000000 values", said)
         self.assert_well()
+
+    def test_a_stop_while_a_large_workflow_is_read(self):
+        tasks = "".join(f"  t{n}: {{run: x, needs: [t{n - 1}]}}\\n" for n in range(1, 150_000))
+        body = f'{{"entry":"w.yaml","files":{{"w.yaml":"tasks:\\n  t0: {{run: x}}\\n{tasks}"}},"working_dir":"/"}}'
+        client = self.connect()
+        client.sendall(f"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        while self.busiest_thread() < 10:  # ticks: it is being read
+            self.assertIsNone(self.daemon.process.poll())
+        self.assertEqual(self.daemon.stop(), 0)
+
+    def busiest_thread(self):
+        """The CPU time, in ticks, of the daemon's busiest thread beside the event loop's."""
+        pid = self.daemon.pid
+        stats = [pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_text() for thread in os.listdir(f"/proc/{pid}/task") if int(thread) != pid]
+        return max(int(stat.rpartition(") ")[2].split()[11]) for stat in stats)
 
     def test_a_thousand_at_once_and_beyond(self):
         many = [self.connect() for _ in range(1000)]

@@ -40,6 +40,7 @@ Result<> Daemon::run() {
   watch_signals();
   post([this] { begin(); });
   io_.run();
+  background_.reset();  // its jobs use the backend
   if (error_) return std::unexpected(*error_);
   return {};
 }
