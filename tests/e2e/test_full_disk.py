@@ -192,6 +192,8 @@ class LockedDatabase(harness.TestCase):
         with os.fdopen(reader) as log:
             daemon = self.box.start(stderr=writer)
             self.box.fifo("go")
+            failed = self.box.submit(self.box.write("false.yaml", "tasks: {a: {command: ['false']}}\n"))
+            self.box.wait(failed, check=1)
             run = self.box.submit(self.box.write("held.yaml", f"tasks: {{a: {{run: 'read code < {self.box.work}/go; exit $code'}}}}\n"))
             self.box.await_event(run, "a", "running")
             database = sqlite3.connect(self.box.state / "baton.db", isolation_level=None)
@@ -204,10 +206,14 @@ class LockedDatabase(harness.TestCase):
             refused = self.box.baton("submit", self.box.write("true.yaml", TRUE))
             self.assertEqual(refused.returncode, 1, refused.stdout)
             self.assertRegex(refused.stderr, r"\Abaton: another process has locked the database[^\n]*\n\Z")
+            refused = self.box.baton("retry", failed)
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertRegex(refused.stderr, r"\Abaton: another process has locked the database[^\n]*\n\Z")
             self.assertEqual(self.box.describe(run)["state"], "running")
             database.execute("ROLLBACK")
             self.box.wait(run, check=1)
             self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["class"], "exit:7")
+            self.assertEqual(len(self.box.describe(failed)["tasks"][0]["attempts"]), 1)  # an error means that nothing was changed
             self.box.wait(self.box.submit("true.yaml"))
             self.assertIsNone(daemon.process.poll())
 

@@ -102,7 +102,10 @@ void Changes::retry(api::RetryRequest request, api::Done<api::RetryReply> done) 
           }
         }
         // What the engine has decided about the run must be in the database before it is read.
-        ports_.scheduler->after_commits([this, retry] { load_retry(retry); });
+        ports_.scheduler->when_committed([this, retry](const Result<>& committed) {
+          if (!committed) return finish_retry(retry, problem(committed.error()));
+          load_retry(retry);
+        });
       });
 }
 

@@ -106,11 +106,29 @@ void Scheduler::on_health(store::Health health) {
   const std::optional<Error> refusal = refusal_for(health);
   if (!refusal) return;
   for (PendingRequest& pending : std::exchange(requests_, {})) pending.answer(std::unexpected(*refusal));
+  refuse(then_, *refusal);
+  for (Held& held : held_) refuse(held.then, *refusal);
 }
 
 void Scheduler::after_commits(std::function<void()> then) {
-  then_.push_back(std::move(then));
+  then_.push_back({[then = std::move(then)](const Result<>&) { then(); }});
   plan_turn();
+}
+
+void Scheduler::when_committed(std::function<void(Result<>)> then) {
+  if (std::optional<Error> refusal = refusal_for(health_)) {
+    return ports_.post([then = std::move(then), error = std::move(*refusal)] { then(std::unexpected(error)); });
+  }
+  then_.push_back({std::move(then), true});
+  plan_turn();
+}
+
+void Scheduler::refuse(std::vector<Waiter>& waiters, const Error& error) {
+  const auto refused =
+      std::ranges::stable_partition(waiters, [](const Waiter& waiter) { return !waiter.may_be_refused; });
+  std::vector<Waiter> told(std::make_move_iterator(refused.begin()), std::make_move_iterator(refused.end()));
+  waiters.erase(refused.begin(), refused.end());
+  for (const Waiter& waiter : told) waiter.then(std::unexpected(error));
 }
 
 void Scheduler::wake() { plan_turn(); }
@@ -218,7 +236,7 @@ void Scheduler::perform(Held held) {
         },
         effect);
   }
-  for (const auto& then : held.then) then();
+  for (const Waiter& waiter : held.then) waiter.then({});
 }
 
 void Scheduler::perform(engine::Launch launch) {

@@ -263,6 +263,32 @@ TEST_CASE("after_commits waits for everything decided before it") {
   CHECK(f.take_calls() == Calls{"at once"});
 }
 
+TEST_CASE("Who waits for a commit as a request does is refused when none gets through") {
+  SchedulerFixture f;
+  const auto wait = [&](std::string name) {
+    f.scheduler->when_committed([&f, name](const Result<>& committed) {
+      f.executor.calls.push_back(name + (committed ? " done" : " refused"));
+    });
+  };
+  wait("at once");
+  f.loop.run();
+  CHECK(f.take_calls() == Calls{"at once done"});
+  f.submit("r1");
+  f.loop.run();
+  wait("in flight");
+  f.submit("r2");
+  f.loop.run();
+  wait("not yet");
+  f.scheduler->after_commits([&] { f.executor.calls.push_back("patient"); });
+  f.scheduler->on_health(store::Health::locked);
+  wait("late");
+  f.loop.run();
+  CHECK(f.take_calls() == Calls{"not yet refused", "in flight refused", "late refused"});
+  f.scheduler->on_health(store::Health::good);
+  f.settle();
+  CHECK(f.take_calls() == Calls{"accepted r1", "accepted r2", "patient"});
+}
+
 TEST_CASE("Workers that talk faster than the disk commits have to wait") {
   SchedulerFixture f;
   f.submit("r1");

@@ -55,6 +55,8 @@ class Scheduler {
                std::optional<store::Batch::Bundle> bundle = std::nullopt);
   // Calls back when everything that is decided now is on disk and done.
   void after_commits(std::function<void()> then);
+  // The same for a request: refused as one is (see request()), also if it waits already.
+  void when_committed(std::function<void(Result<>)> then);
   void wake();
   void on_health(store::Health health);
   [[nodiscard]] store::Health health() const { return health_; }
@@ -65,11 +67,16 @@ class Scheduler {
   [[nodiscard]] std::size_t waiting() const { return events_.size(); }
 
  private:
+  struct Waiter {
+    std::function<void(Result<>)> then;
+    bool may_be_refused = false;
+  };
+
   // What waits for a commit.
   struct Held {
     std::vector<engine::Effect> effects;
     std::vector<WorkerId> workers_up;
-    std::vector<std::function<void()>> then;
+    std::vector<Waiter> then;
     bool committed = false;
   };
 
@@ -81,6 +88,7 @@ class Scheduler {
     std::optional<store::Batch::Bundle> bundle;
   };
 
+  static void refuse(std::vector<Waiter>& waiters, const Error& error);
   void plan_turn();
   std::vector<store::Batch::Bundle> take_requests(std::vector<engine::Event>& events);
   void turn();
@@ -99,7 +107,7 @@ class Scheduler {
   TimePoint booted_at_;                   // when the machine was, by the wall clock as it was read last
   std::vector<engine::Event> events_;     // facts
   std::vector<PendingRequest> requests_;  // applied after them
-  std::vector<std::function<void()>> then_;
+  std::vector<Waiter> then_;
   std::deque<Held> held_;
   std::size_t commits_in_flight_ = 0;
   std::uint64_t next_token_ = 1;
