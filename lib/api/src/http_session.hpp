@@ -1,4 +1,4 @@
-// HTTP/1.1 on one connection, by Beast. Included by session.cpp alone: Beast is slow to compile.
+// HTTP/1.1 on one connection, by Beast. Included by session.cpp and session_streams.cpp alone: Beast is slow to compile.
 #pragma once
 #include <spdlog/spdlog.h>
 #include <baton/base/limits.hpp>
@@ -15,6 +15,8 @@
 #include "session.hpp"
 
 namespace baton::api {
+
+inline constexpr unsigned kHttp11 = 11;
 
 class HttpSession final : public Session {
  public:
@@ -73,6 +75,8 @@ class HttpSession final : public Session {
     refuse(problem_document({{code, std::move(message)}, {}}, status));
   }
   void on_written();
+  void begin_stream();
+  void on_first_piece(Result<std::string> piece);
   void pull();
   void on_piece(Result<std::string> piece);
   template <class F>

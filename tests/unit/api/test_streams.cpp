@@ -53,6 +53,21 @@ TEST_CASE("a client that leaves ends the stream it did not read") {
   CHECK(server.backend.pulled.value() < 100);
 }
 
+TEST_CASE("a stream that cannot begin is refused with its reason, and the connection goes on") {
+  RunningServer server([](FakeBackend& backend, ServerOptions&) {
+    backend.log_pieces.clear();
+    backend.then = Then::fail;
+  });
+  const RawSocket raw(server.socket());
+  const std::string request = "GET /v1/runs/x/tasks/t/log HTTP/1.1\r\nHost: baton\r\n\r\n";
+  raw.send(request + request);
+  for (int i = 0; i < 2; ++i) {
+    const std::string answer = raw.read_until("}");
+    CHECK(answer.find("HTTP/1.1 5") != std::string::npos);
+    CHECK(answer.find("urn:baton:problem:") != std::string::npos);
+  }
+}
+
 TEST_CASE("the server's end ends its streams") {
   RunningServer server(then_wait);
   const RawSocket raw(server.socket());
