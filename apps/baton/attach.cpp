@@ -291,7 +291,10 @@ Outcome attach(Session& session, const views::RunView& run) {
     const auto end = follow(session, query, *listener, interrupts);
     listener->on_break();
     if (!end) return std::unexpected(end.error());
-    if (*end != FollowEnd::interrupted) return conclude(session, out, run.id);
+    if (*end != FollowEnd::interrupted) {
+      const Interrupts::Suspended suspended(interrupts);
+      return conclude(session, out, run.id);
+    }
     if (cancelled) return kExitInterrupted;  // Ctrl-C again: not even waiting for the end of what was cancelled
     const Outcome left = detach(session, interrupts, run.id, cancelled);
     if (!left) return left;

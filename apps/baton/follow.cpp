@@ -103,6 +103,16 @@ Interrupts::~Interrupts() {
   if (!was_blocked_) ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+Interrupts::Suspended::Suspended(const Interrupts& interrupts) : was_blocked_(interrupts.was_blocked_) {
+  const sigset_t set = interrupt_set();
+  if (!was_blocked_) ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+Interrupts::Suspended::~Suspended() {
+  const sigset_t set = interrupt_set();
+  if (!was_blocked_) ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 bool Interrupts::take(milliseconds time) {
   const auto deadline = steady_clock::now() + time;
   while (true) {
@@ -141,6 +151,7 @@ api::Answer<FollowEnd> follow(Session& session, FollowQuery& query, RunListener&
       listener.on_break();
       if (!said_so) session.notice("the daemon is gone; the run's tasks go on without it");
       said_so = true;
+      const Interrupts::Suspended suspended(interrupts);  // it may take a minute
       running = session.connect();
       if (!running) return std::unexpected(running.error());
     }

@@ -23,6 +23,17 @@ class Interrupts {
   [[nodiscard]] int fd() const { return fd_.get(); }
   // Takes one Ctrl-C; false if none comes within `time`.
   bool take(std::chrono::milliseconds time);
+  // While this lives, Ctrl-C kills the program all the same: around what waits for something else than fd().
+  class Suspended {
+   public:
+    explicit Suspended(const Interrupts& interrupts);
+    ~Suspended();
+    Suspended(const Suspended&) = delete;
+    Suspended& operator=(const Suspended&) = delete;
+
+   private:
+    const bool was_blocked_;
+  };
 
  private:
   Descriptor fd_;

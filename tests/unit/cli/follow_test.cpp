@@ -1,6 +1,7 @@
 #include "follow.hpp"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <functional>
 
@@ -143,6 +144,21 @@ TEST_CASE("Ctrl-C ends the following and kills nobody") {
   query.run = "r1";
   CHECK(follow(console.session, query, recorder, interrupts) == FollowEnd::interrupted);
   CHECK_FALSE(interrupts.take(milliseconds(0)));
+}
+
+TEST_CASE("while interrupts are suspended, Ctrl-C kills") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGINT, SIG_DFL);  // not the test framework's
+    const Interrupts interrupts;
+    const Interrupts::Suspended suspended(interrupts);
+    ::raise(SIGINT);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGINT);
 }
 
 TEST_CASE("an attached run is told and summed up, and its result is the exit code") {
