@@ -212,8 +212,10 @@ Result<views::Page<RunView>> SqliteQueries::runs(const RunFilter& filter, const 
     const std::string at_most = where.add(static_cast<std::int64_t>(count) + 1);
     if (!filter.workflow.empty()) where.sql += fmt::format(" AND r.workflow = ?{}", where.numbers.size() + 1);
 
-    Statement& statement =
-        statements_[fmt::format("{}{} ORDER BY r.key DESC LIMIT {}", kRunColumns, where.sql, at_most)];
+    // The keys first: what has to be sorted is in memory as a whole, and parameters may be large.
+    Statement& statement = statements_[fmt::format(
+        "{}WHERE r.key IN (SELECT r.key FROM runs r {} ORDER BY r.key DESC LIMIT {}) ORDER BY r.key DESC", kRunColumns,
+        where.sql, at_most)];
     for (std::size_t i = 0; i < where.numbers.size(); ++i) statement.bind(static_cast<int>(i) + 1, where.numbers[i]);
     if (!filter.workflow.empty()) statement.bind(static_cast<int>(where.numbers.size()) + 1, filter.workflow);
     Rows rows = statement.query();
