@@ -105,3 +105,39 @@ TEST_CASE("a workflow that uses one of its own name waits for no room of its own
   const RunKey second = s.submit();
   CHECK(s.run_state(second) == "queued");
 }
+
+TEST_CASE("a run that one of its own name waits for does not queue behind those that wait for that one") {
+  const std::string limit = GENERATE("max_active_runs: 1\n", "");
+  Scenario s(R"(
+name: deploy
+max_active_runs: 1
+tasks: {prep: {command: [p]}, t: {uses: parts/deploy.yaml, needs: prep, matrix: {n: [1, 2]}}}
+)",
+             {{"parts/deploy.yaml", "name: deploy\n" + limit + "tasks: {c: {command: [c]}}"}});
+  s.worker();
+  const RunKey first = s.submit();
+  const RunKey second = s.submit();
+  CHECK(s.why("prep") == "the run is queued: deploy allows 1 active runs at a time");
+  s.succeeded("prep", {}, first);
+  s.restart();
+  CHECK(s.names("running", first) == Names{"t[n=1]", "t[n=2]"});
+  const RunKey one = s.child("t[n=1]", first);
+  const RunKey two = s.child("t[n=2]", first);
+  CHECK(s.launched(one) == Names{"c"});
+  // By the limit of their own one of them goes after the other.
+  CHECK(s.run_state(two) == (limit.empty() ? "running" : "queued"));
+  s.succeeded("c", {}, one);
+  s.succeeded("c", {}, two);
+  CHECK(s.run_state(first) == "succeeded");
+  CHECK(s.launched(second) == Names{"prep"});
+}
+
+TEST_CASE("a run without a limit does not queue behind those of its name that have one") {
+  Scenario s("name: deploy\nmax_active_runs: 1\ntasks: {t: {command: [t]}}");
+  s.worker();
+  s.submit();
+  const RunKey limited = s.submit();
+  const RunKey unlimited = s.submit_yaml("name: deploy\ntasks: {u: {command: [u]}}");
+  CHECK(s.run_state(limited) == "queued");
+  CHECK(s.launched(unlimited) == Names{"u"});
+}

@@ -75,7 +75,7 @@ class Scenario {
   [[nodiscard]] TimePoint now() const { return now_; }
   RunKey last_run() const { return last_run_; }
   // The run that the `uses` instance started.
-  RunKey child(const std::string& name) const;
+  RunKey child(const std::string& name, RunKey run = {}) const;
   // Attempts that were ever launched, and how often each label was: more than once only for a repeated Launch.
   [[nodiscard]] const std::map<std::string, int>& launch_counts() const { return launch_counts_; }
 
