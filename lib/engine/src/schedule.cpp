@@ -83,8 +83,8 @@ bool Engine::State::start_next(const ReadyQueue::Head& head, Occupancy& held) {
   }
   const Shape& shape = queue_.shape(head.shape);
   bool ahead = false;
-  const auto worker = shape.on_worker ? place(shape, held, ahead) : std::nullopt;
-  if (shape.on_worker ? !worker : is_full(owner.depth + 1)) {
+  const auto worker = shape.on_worker() ? place(shape, held, ahead) : std::nullopt;
+  if (shape.on_worker() ? !worker : is_full(shape.run_depth)) {
     pass_on(head.rank);
     return false;
   }
