@@ -34,7 +34,13 @@ void Engine::State::wake_parked(const Occupancy& held, const std::vector<bool>& 
       ++at;
       continue;
     }
-    if (head && !is_taken(blocker, run(head->rank.run), head->rank.task, held)) {
+    if (head && is_taken(blocker, run(head->rank.run), head->rank.task, held)) {
+      // One before it that was left out may want less.
+      const bool is_first = queue_.first_parked(blocker, std::vector<bool>(queue_.shapes()))->rank == head->rank;
+      at = is_first ? freed_.erase(at) : std::next(at);
+      continue;
+    }
+    if (head) {
       queue_.wake(head->rank);
       run(head->rank.run).group(head->rank.task).place = QueuePlace::queued;
       woken_.emplace(head->rank, blocker);

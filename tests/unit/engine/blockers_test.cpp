@@ -141,3 +141,23 @@ TEST_CASE("a run without a limit does not queue behind those of its name that ha
   CHECK(s.run_state(limited) == "queued");
   CHECK(s.launched(unlimited) == Names{"u"});
 }
+
+TEST_CASE("what fits a pool is not forgotten for one behind it that does not") {
+  Scenario s(R"(
+tasks:
+  hold: {command: [h], pool: {db: 1}, priority: 9, resources: {cpu: 100m}}
+  ends: {command: [e], pool: {db: 2}, priority: 9, resources: {cpu: 100m}}
+  full: {command: [f], priority: 9, resources: {cpu: 1700m}}
+  one: {command: [o], pool: {db: 1}, priority: 5, resources: {cpu: 500m}}
+  two: {command: [t], pool: {db: 1}, priority: 4, resources: {cpu: 500m}}
+  wide: {command: [w], pool: {db: 3}, priority: 1, resources: {cpu: 50m}}
+)");
+  s.worker({.cpus = 2});
+  s.pools({{"db", 3}});
+  s.submit();
+  CHECK(s.launched() == Names{"hold", "ends", "full"});
+  s.succeeded("ends");  // room in the pool, but on the worker for `wide` only, which wants all of the pool
+  CHECK(s.launched() == Names{"hold", "full"});
+  s.succeeded("full");
+  CHECK(s.launched() == Names{"hold", "one", "two"});
+}
