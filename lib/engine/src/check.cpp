@@ -126,9 +126,7 @@ void Engine::State::check_parked() const {
     const auto head = queue_.first_parked(blocker, std::vector<bool>(queue_.shapes()));
     assert(freed_.contains(blocker) || is_taken(blocker, runs_.at(head->rank.run), head->rank.task, held));
   }
-  for (const auto& [rank, blocker] : woken_) {
-    assert(runs_.at(rank.run).group(rank.task).place == QueuePlace::queued);
-  }
+  assert(woken_.empty());  // each of them has started, or has found what it has to wait for
 }
 
 void Engine::State::check_limits() const {

@@ -161,3 +161,23 @@ tasks:
   s.succeeded("full");
   CHECK(s.launched() == Names{"hold", "one", "two"});
 }
+
+TEST_CASE("a group that is woken behind one that no worker has room for passes its turn on") {
+  Scenario s(R"(
+tasks:
+  hold: {command: [h], pool: p, priority: 9}
+  big: {command: [b], pool: p, resources: {gpu: 1}, priority: 5}
+  small: {command: [s], pool: p}
+)");
+  s.worker({.gpus = 1});
+  const RunKey busy = s.submit_yaml("tasks: {g: {command: [g], resources: {gpu: 1}}}");
+  const RunKey run = s.submit();
+  CHECK(s.launched(run) == Names{"hold"});
+  const RunKey before = s.submit_yaml("priority: 9\ntasks: {g: {command: [g], resources: {gpu: 1}}}");
+  s.succeeded("hold", {}, run);
+  CHECK(s.launched(run) == Names{"small"});
+  s.succeeded("g", {}, busy);
+  s.succeeded("g", {}, before);
+  s.succeeded("small", {}, run);
+  CHECK(s.launched(run) == Names{"big"});
+}
