@@ -11,6 +11,7 @@ void Engine::State::check() const {
     assert(run.key() == key);
     check_run(run);
   }
+  check_queued_runs();
   check_attempts();
   check_limits();
   for (const auto& [due, key] : timers_) {
@@ -36,6 +37,23 @@ void Engine::State::check_run(const Run& run) const {
     if (run.state.state == RunState::queued) assert(group.active_count() == 0);
   }
   assert(pending == run.pending && main_pending == run.main_pending && counts == run.counts);
+}
+
+// Who is queued really has to wait: for the limit, or for one before it.
+void Engine::State::check_queued_runs() const {
+  std::size_t queued = 0;
+  for (const auto& [workflow, keys] : queued_runs_) {
+    assert(!keys.empty());
+    queued += keys.size();
+    const std::size_t running = running_runs(workflow);
+    for (const RunKey key : keys) {
+      const Run& run = runs_.at(key);
+      assert(run.state.state == RunState::queued && run.spec->name == workflow);
+      if (key == *keys.begin() || !keeps_order(run)) assert(!may_start(run, running));
+    }
+  }
+  for (const auto& [key, run] : runs_) queued -= run.state.state == RunState::queued ? 1 : 0;
+  assert(queued == 0);
 }
 
 void Engine::State::check_group(const Run& run, TaskIndex task) const {
@@ -108,9 +126,7 @@ void Engine::State::check_parked() const {
     const auto head = queue_.first_parked(blocker, std::vector<bool>(queue_.shapes()));
     assert(freed_.contains(blocker) || is_taken(blocker, runs_.at(head->rank.run), head->rank.task, held));
   }
-  for (const auto& [rank, blocker] : woken_) {
-    assert(runs_.at(rank.run).group(rank.task).place == QueuePlace::queued);
-  }
+  assert(woken_.empty());  // each of them has started, or has found what it has to wait for
 }
 
 void Engine::State::check_limits() const {

@@ -58,15 +58,22 @@ void Engine::State::start_child(Run& run, TaskIndex task, std::uint32_t index) {
   admit(child);
 }
 
-void Engine::State::child_ended(const Run& child) {
+const Run* Engine::State::caller(const Run& child) const {
+  if (!child.created.parent) return nullptr;
   const InstanceKey key = *child.created.parent;
-  const auto found = runs_.find(key.run);
-  if (found == runs_.end()) return;
-  Run& parent = found->second;
+  const Run* parent = find_run(key.run);
   // A retry of the parent may have given its matrix fewer instances since.
-  if (key.task.value() >= parent.groups.size() || key.index >= parent.group(key.task).instances.size()) return;
-  const auto* running = std::get_if<RunningChild>(&parent.group(key.task).instances[key.index].state);
-  if (running == nullptr || running->child != child.key()) return;
+  if (parent == nullptr || key.task.value() >= parent->groups.size()) return nullptr;
+  const auto& instances = parent->group(key.task).instances;
+  if (key.index >= instances.size()) return nullptr;
+  const auto* running = std::get_if<RunningChild>(&instances[key.index].state);
+  return running != nullptr && running->child == child.key() ? parent : nullptr;
+}
+
+void Engine::State::child_ended(const Run& child) {
+  if (caller(child) == nullptr) return;
+  const InstanceKey key = *child.created.parent;
+  Run& parent = run(key.run);
   // It counted under the limits of its task and its run.
   freed({Blocker::Kind::task_limit, {key.run, key.task}, ""});
   freed({Blocker::Kind::run_limit, {key.run, TaskIndex(0)}, ""});

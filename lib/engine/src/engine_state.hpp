@@ -56,7 +56,10 @@ class Engine::State {
   void cancel(Run& run, const std::string& reason);
   void admit(Run& run);  // queued → running, if its workflow allows one more
   void admit_next(const std::string& workflow);
-  [[nodiscard]] bool may_start(const Run& run) const;
+  [[nodiscard]] std::size_t running_runs(const std::string& workflow) const;
+  [[nodiscard]] std::size_t waiting_for(const Run& run) const;
+  [[nodiscard]] bool may_start(const Run& run, std::size_t running) const;  // as far as the limit goes
+  [[nodiscard]] bool keeps_order(const Run& run) const;
 
   // --- retry.cpp ---
   void on(RetryRun& event);
@@ -123,6 +126,7 @@ class Engine::State {
   // --- children.cpp ---
   void start_child(Run& run, TaskIndex task, std::uint32_t index);
   void child_ended(const Run& child);
+  [[nodiscard]] const Run* caller(const Run& child) const;  // whose `uses` task waits for it; null: none
 
   // --- schedule.cpp ---
   void schedule();
@@ -146,6 +150,7 @@ class Engine::State {
 
   // --- check.cpp ---
   void check_run(const Run& run) const;
+  void check_queued_runs() const;
   void check_group(const Run& run, TaskIndex task) const;
   void check_attempts() const;
   void check_instance(const Run& run, InstanceKey key) const;

@@ -198,7 +198,7 @@ void Engine::State::end_run(Run& ended) {
   if (ended.state.state == RunState::failed && ended.rejected) ended.state.reason = "approval_rejected";
   ended.state.ended_at = now_;
   step_.changed(ended);
-  if (ended.created.parent) child_ended(ended);
+  child_ended(ended);
   const std::string workflow = ended.spec->name;
   erase_run(ended.key());
   admit_next(workflow);

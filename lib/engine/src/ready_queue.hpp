@@ -18,11 +18,12 @@
 
 namespace baton::engine {
 
-// What an attempt asks of a worker.
+// What an attempt asks of a worker; of a `uses` task, what it asks of the limit of active runs.
 struct Shape {
-  bool on_worker = true;  // false: a `uses` task, which takes nothing
   workflow::Resources resources;
   workflow::RunsOn runs_on;
+  std::size_t run_depth = 0;  // of the run that a `uses` task starts; 0: it is no such task
+  [[nodiscard]] bool on_worker() const { return run_depth == 0; }
   auto operator<=>(const Shape&) const = default;
 };
 

@@ -76,30 +76,43 @@ void Engine::State::erase_run(RunKey key) {
   runs_.erase(found);
 }
 
-// Runs that wait for this one do not count against it.
-bool Engine::State::may_start(const Run& run) const {
-  const std::uint32_t limit = run.spec->max_active_runs;
-  if (limit == 0) return true;
-  const auto counts = [&](const Run& other) {
-    return other.state.state == RunState::running && other.spec->name == run.spec->name;
-  };
-  auto running = std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) { return counts(entry.second); });
-  for (const Run* above = &run; above != nullptr && above->created.parent;) {
-    above = find_run(above->created.parent->run);
-    if (above != nullptr && counts(*above)) --running;
-  }
-  return running < static_cast<std::ptrdiff_t>(limit);
+std::size_t Engine::State::running_runs(const std::string& workflow) const {
+  return static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) {
+    return entry.second.state.state == RunState::running && entry.second.spec->name == workflow;
+  }));
 }
+
+// Runs of its own workflow's name that wait for it.
+std::size_t Engine::State::waiting_for(const Run& run) const {
+  std::size_t found = 0;
+  for (const Run* above = caller(run); above != nullptr; above = caller(*above)) {
+    if (above->spec->name == run.spec->name) ++found;
+  }
+  return found;
+}
+
+// Runs that wait for this one do not count against it.
+bool Engine::State::may_start(const Run& run, std::size_t running) const {
+  const std::uint32_t limit = run.spec->max_active_runs;
+  return limit == 0 || running < limit + waiting_for(run);
+}
+
+// Those before it in the queue may wait for a run that waits for this one.
+bool Engine::State::keeps_order(const Run& run) const { return waiting_for(run) == 0; }
 
 void Engine::State::admit(Run& run) {
   assert(run.state.state == RunState::queued);
-  auto& queued = queued_runs_[run.spec->name];
-  if (!may_start(run) || (!queued.empty() && *queued.begin() < run.key())) {
-    queued.insert(run.key());
-    return;
+  const std::string& workflow = run.spec->name;
+  if (run.spec->max_active_runs != 0) {
+    auto& queued = queued_runs_[workflow];
+    const bool is_behind = !queued.empty() && *queued.begin() < run.key() && keeps_order(run);
+    if (is_behind || !may_start(run, running_runs(workflow))) {
+      queued.insert(run.key());
+      return;
+    }
+    queued.erase(run.key());
+    if (queued.empty()) queued_runs_.erase(workflow);
   }
-  queued.erase(run.key());
-  if (queued.empty()) queued_runs_.erase(run.spec->name);
   run.state.state = RunState::running;
   if (!run.state.started_at) run.state.started_at = now_;
   step_.changed(run);
@@ -113,11 +126,18 @@ void Engine::State::admit(Run& run) {
 void Engine::State::admit_next(const std::string& workflow) {
   const auto queued = queued_runs_.find(workflow);
   if (queued == queued_runs_.end()) return;
-  const std::set<RunKey> waiting = queued->second;
+  const std::vector<RunKey> waiting(queued->second.begin(), queued->second.end());
+  std::size_t running = running_runs(workflow);
+  bool blocked = false;
   for (const RunKey key : waiting) {
     Run& next = run(key);
-    if (!may_start(next)) return;
-    admit(next);
+    if (blocked && keeps_order(next)) continue;
+    if (may_start(next, running)) {
+      admit(next);
+      ++running;
+    } else {
+      blocked = true;
+    }
   }
 }
 

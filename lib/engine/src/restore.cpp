@@ -163,10 +163,10 @@ void Engine::State::settle_restored(RunKey key) {
   derive_counts(restored);
   restore_live(restored);
   strand(restored);
-  if (restored.state.state == RunState::queued) {
-    admit(restored);
-  } else if (restored.pending == 0) {
+  if (restored.pending == 0) {  // also of a retry that was cancelled in this step
     ended_runs_.push_back(key);
+  } else if (restored.state.state == RunState::queued) {
+    admit(restored);
   } else {
     for (std::uint32_t t = 0; t < restored.groups.size(); ++t) {
       const Group& group = restored.groups[t];

@@ -27,6 +27,12 @@ void Engine::State::schedule() {
 // for whatever reason, or has to wait for a worker, it may be the next one's turn. Groups that no worker has room for
 // now are left parked, and the thing is looked at again next time.
 void Engine::State::wake_parked(const Occupancy& held, const std::vector<bool>& exhausted) {
+  std::erase_if(woken_, [&](const auto& woken) {
+    const auto& [rank, blocker] = woken;
+    if (!exhausted[run(rank.run).group(rank.task).shape]) return false;
+    freed(blocker);  // another one of its shape may have found that no worker has room
+    return true;
+  });
   for (auto at = freed_.begin(); at != freed_.end();) {
     const Blocker& blocker = *at;
     const auto head = queue_.first_parked(blocker, exhausted);
@@ -34,7 +40,13 @@ void Engine::State::wake_parked(const Occupancy& held, const std::vector<bool>& 
       ++at;
       continue;
     }
-    if (head && !is_taken(blocker, run(head->rank.run), head->rank.task, held)) {
+    if (head && is_taken(blocker, run(head->rank.run), head->rank.task, held)) {
+      // One before it that was left out may want less.
+      const bool is_first = queue_.first_parked(blocker, std::vector<bool>(queue_.shapes()))->rank == head->rank;
+      at = is_first ? freed_.erase(at) : std::next(at);
+      continue;
+    }
+    if (head) {
       queue_.wake(head->rank);
       run(head->rank.run).group(head->rank.task).place = QueuePlace::queued;
       woken_.emplace(head->rank, blocker);
@@ -83,11 +95,8 @@ bool Engine::State::start_next(const ReadyQueue::Head& head, Occupancy& held) {
   }
   const Shape& shape = queue_.shape(head.shape);
   bool ahead = false;
-  const auto worker = shape.on_worker ? place(shape, held, ahead) : std::nullopt;
-  if (shape.on_worker ? !worker : is_full(owner.depth + 1)) {
-    pass_on(head.rank);
-    return false;
-  }
+  const auto worker = shape.on_worker() ? place(shape, held, ahead) : std::nullopt;
+  if (shape.on_worker() ? !worker : is_full(shape.run_depth)) return false;
   group.ready.pop_front();
   leave_queue_if_empty(owner, task);
   if (!worker) {

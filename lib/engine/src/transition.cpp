@@ -102,8 +102,9 @@ void Engine::State::enqueue(Run& run, TaskIndex task) {
   Group& group = run.group(task);
   if (group.place != QueuePlace::none) return;
   const workflow::TaskSpec& spec = run.task(task);
-  const bool on_worker = !std::holds_alternative<workflow::UsesWorkflow>(spec.action);
-  group.shape = queue_.intern(on_worker ? Shape{true, spec.resources, spec.runs_on} : Shape{false, {}, {}});
+  const bool is_uses = std::holds_alternative<workflow::UsesWorkflow>(spec.action);
+  group.shape = queue_.intern(is_uses ? Shape{.resources = {}, .runs_on = {}, .run_depth = run.depth + 1}
+                                      : Shape{.resources = spec.resources, .runs_on = spec.runs_on});
   queue_.push(group.shape, rank(run, task));
   group.place = QueuePlace::queued;
 }

@@ -105,3 +105,79 @@ TEST_CASE("a workflow that uses one of its own name waits for no room of its own
   const RunKey second = s.submit();
   CHECK(s.run_state(second) == "queued");
 }
+
+TEST_CASE("a run that one of its own name waits for does not queue behind those that wait for that one") {
+  const std::string limit = GENERATE("max_active_runs: 1\n", "");
+  Scenario s(R"(
+name: deploy
+max_active_runs: 1
+tasks: {prep: {command: [p]}, t: {uses: parts/deploy.yaml, needs: prep, matrix: {n: [1, 2]}}}
+)",
+             {{"parts/deploy.yaml", "name: deploy\n" + limit + "tasks: {c: {command: [c]}}"}});
+  s.worker();
+  const RunKey first = s.submit();
+  const RunKey second = s.submit();
+  CHECK(s.why("prep") == "the run is queued: deploy allows 1 active runs at a time");
+  s.succeeded("prep", {}, first);
+  s.restart();
+  CHECK(s.names("running", first) == Names{"t[n=1]", "t[n=2]"});
+  const RunKey one = s.child("t[n=1]", first);
+  const RunKey two = s.child("t[n=2]", first);
+  CHECK(s.launched(one) == Names{"c"});
+  // By the limit of their own one of them goes after the other.
+  CHECK(s.run_state(two) == (limit.empty() ? "running" : "queued"));
+  s.succeeded("c", {}, one);
+  s.succeeded("c", {}, two);
+  CHECK(s.run_state(first) == "succeeded");
+  CHECK(s.launched(second) == Names{"prep"});
+}
+
+TEST_CASE("a run without a limit does not queue behind those of its name that have one") {
+  Scenario s("name: deploy\nmax_active_runs: 1\ntasks: {t: {command: [t]}}");
+  s.worker();
+  s.submit();
+  const RunKey limited = s.submit();
+  const RunKey unlimited = s.submit_yaml("name: deploy\ntasks: {u: {command: [u]}}");
+  CHECK(s.run_state(limited) == "queued");
+  CHECK(s.launched(unlimited) == Names{"u"});
+}
+
+TEST_CASE("what fits a pool is not forgotten for one behind it that does not") {
+  Scenario s(R"(
+tasks:
+  hold: {command: [h], pool: {db: 1}, priority: 9, resources: {cpu: 100m}}
+  ends: {command: [e], pool: {db: 2}, priority: 9, resources: {cpu: 100m}}
+  full: {command: [f], priority: 9, resources: {cpu: 1700m}}
+  one: {command: [o], pool: {db: 1}, priority: 5, resources: {cpu: 500m}}
+  two: {command: [t], pool: {db: 1}, priority: 4, resources: {cpu: 500m}}
+  wide: {command: [w], pool: {db: 3}, priority: 1, resources: {cpu: 50m}}
+)");
+  s.worker({.cpus = 2});
+  s.pools({{"db", 3}});
+  s.submit();
+  CHECK(s.launched() == Names{"hold", "ends", "full"});
+  s.succeeded("ends");  // room in the pool, but on the worker for `wide` only, which wants all of the pool
+  CHECK(s.launched() == Names{"hold", "full"});
+  s.succeeded("full");
+  CHECK(s.launched() == Names{"hold", "one", "two"});
+}
+
+TEST_CASE("a group that is woken behind one that no worker has room for passes its turn on") {
+  Scenario s(R"(
+tasks:
+  hold: {command: [h], pool: p, priority: 9}
+  big: {command: [b], pool: p, resources: {gpu: 1}, priority: 5}
+  small: {command: [s], pool: p}
+)");
+  s.worker({.gpus = 1});
+  const RunKey busy = s.submit_yaml("tasks: {g: {command: [g], resources: {gpu: 1}}}");
+  const RunKey run = s.submit();
+  CHECK(s.launched(run) == Names{"hold"});
+  const RunKey before = s.submit_yaml("priority: 9\ntasks: {g: {command: [g], resources: {gpu: 1}}}");
+  s.succeeded("hold", {}, run);
+  CHECK(s.launched(run) == Names{"small"});
+  s.succeeded("g", {}, busy);
+  s.succeeded("g", {}, before);
+  s.succeeded("small", {}, run);
+  CHECK(s.launched(run) == Names{"big"});
+}

@@ -81,17 +81,25 @@ TEST_CASE("however many runs there are, their sub-workflows start: only those of
   full.engine.check();
 }
 
-TEST_CASE("a sub-workflow waits for room among those of its depth") {
+namespace {
+// A run that wants one more sub-workflow than there may be at once, each of them the given file.
+std::shared_ptr<const workflow::WorkflowSpec> one_too_many(const std::string& sub) {
   std::string numbers = "0";
   for (std::size_t n = 1; n <= limits::kActiveRuns; ++n) numbers += fmt::format(", {}", n);
   const auto bundle = workflow::parse_bundle(
       {.entry = "main.yaml",
        .files = {{"main.yaml", fmt::format("tasks: {{call: {{uses: sub.yaml, matrix: {{n: [{}]}}}}}}", numbers)},
-                 {"sub.yaml", "tasks: {gate: {approval: {message: m}}}"}}});
+                 {"sub.yaml", sub},
+                 {"leaf.yaml", "tasks: {gate: {approval: {message: m}}}"}}});
   for (const auto& diagnostic : bundle.diagnostics) UNSCOPED_INFO(diagnostic.message);
   REQUIRE(bundle.workflow);
+  return bundle.workflow;
+}
+}  // namespace
+
+TEST_CASE("a sub-workflow waits for room among those of its depth") {
   Engine engine;
-  std::vector<Event> events{FullHouse::submit(1, bundle.workflow)};
+  std::vector<Event> events{FullHouse::submit(1, one_too_many("tasks: {gate: {approval: {message: m}}}"))};
   engine.apply(events, TimePoint{});
   const InstanceKey last{RunKey(1), TaskIndex(0), static_cast<std::uint32_t>(limits::kActiveRuns)};
   CHECK(engine.active_runs() == limits::kActiveRuns + 1);
@@ -100,6 +108,16 @@ TEST_CASE("a sub-workflow waits for room among those of its depth") {
   events = {CancelRun{2, RunKey(2), "cancelled"}};
   engine.apply(events, TimePoint{});
   CHECK(engine.phase(last) == InstancePhase::running);
+}
+
+TEST_CASE("a sub-workflow that waits for room does not keep those of another depth from starting") {
+  Engine engine;
+  std::vector<Event> events{FullHouse::submit(1, one_too_many("tasks: {nested: {uses: leaf.yaml}}"))};
+  engine.apply(events, TimePoint{});
+  const InstanceKey last{RunKey(1), TaskIndex(0), static_cast<std::uint32_t>(limits::kActiveRuns)};
+  CHECK(engine.phase(last) == InstancePhase::ready);
+  CHECK(engine.active_runs() == 1 + 2 * limits::kActiveRuns);
+  CHECK(engine.phase({RunKey(2), TaskIndex(0), 0}) == InstancePhase::running);
 }
 
 TEST_CASE("a task's environment has a limit for each value") {

@@ -3,6 +3,7 @@
 #include "scenario.hpp"
 
 using namespace baton;
+using namespace baton::engine;
 using namespace baton::engine::test;
 using Names = std::vector<std::string>;
 
@@ -86,6 +87,20 @@ finally:
   const auto nothing = s.retry();
   REQUIRE_FALSE(nothing);
   CHECK(nothing.error().code == ErrorCode::conflict);
+}
+
+TEST_CASE("a retry that is cancelled in the same step leaves a run that has ended") {
+  Scenario s("tasks: {a: {command: [a]}, b: {command: [b], needs: a}}");
+  s.worker();
+  const RunKey run = s.submit();
+  s.succeeded("a");
+  s.failed("b");
+  CHECK(s.run_state() == "failed");
+  s.apply({s.restored(run), RetryRun{.token = 100, .run = run}, CancelRun{101, run, "cancelled"}});
+  CHECK(s.run_state() == "cancelled");
+  CHECK(s.state("a") == "succeeded");
+  CHECK(s.state("b") == "cancelled");
+  CHECK_FALSE(s.engine().is_active(run));
 }
 
 TEST_CASE("retry gives the retries back") {

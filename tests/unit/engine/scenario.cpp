@@ -289,6 +289,8 @@ std::string Scenario::output(const std::string& name, const std::string& output)
   return store_.instances().at(find(name, last_run_)).outputs.value_or(std::map<std::string, std::string>{})[output];
 }
 
-RunKey Scenario::child(const std::string& name) const { return store_.instances().at(find(name, last_run_)).child; }
+RunKey Scenario::child(const std::string& name, RunKey run) const {
+  return store_.instances().at(find(name, run)).child;
+}
 
 }  // namespace baton::engine::test

@@ -75,11 +75,13 @@ class Scenario {
   [[nodiscard]] TimePoint now() const { return now_; }
   RunKey last_run() const { return last_run_; }
   // The run that the `uses` instance started.
-  RunKey child(const std::string& name) const;
+  RunKey child(const std::string& name, RunKey run = {}) const;
   // Attempts that were ever launched, and how often each label was: more than once only for a repeated Launch.
   [[nodiscard]] const std::map<std::string, int>& launch_counts() const { return launch_counts_; }
 
   void apply(std::vector<Event> events);
+  // What a restart, or a request for a run that has ended, brings into the engine.
+  RunRestored restored(RunKey run) const;
 
  private:
   struct Placed {
@@ -87,7 +89,6 @@ class Scenario {
     InstanceKey key;
     bool started = false;
   };
-  RunRestored restored(RunKey run) const;
   InstanceKey find(const std::string& name, RunKey run) const;
   Placed& placed(const std::string& name, RunKey run);
   RunKey or_last(RunKey run) const { return run.value() == 0 ? last_run_ : run; }
