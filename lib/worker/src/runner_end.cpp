@@ -7,7 +7,10 @@
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 
 namespace baton::worker {
@@ -199,7 +202,10 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
-  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0) collect_outputs(run, outcome);
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) {
+    draining_.insert(attempt);
+    return set_due(attempt, run, host_.boot_ns() + kDrainCheck);
+  }
   if (unkillable) {
     if (!outcome.message.empty()) outcome.message += "; ";
     outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
@@ -223,15 +229,30 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   if (!failure_) slots_.release(slot, reusable);
 }
 
-void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
+// nullopt: not now, because nothing can be opened. That says nothing of the file.
+std::optional<Result<std::string>> Runner::read_output_file(const Running& run) {
+  const std::string name = run.slot->folder + "/output";
+  const auto read = [&] { return read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes); };
+  auto text = read();
+  if (text || text.error().code != ErrorCode::io) return text;
+  slots_.close_free_logs();
+  const Descriptor any(::openat(folder_.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!any && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return std::nullopt;
+  return read();
+}
+
+// False: not now.
+bool Runner::collect_outputs(const Running& run, wire::Outcome& outcome) {
   const auto missing = [&](std::string message) {
     outcome.cause = wire::ExitCause::missing_output;
     outcome.message = std::move(message);
+    return true;
   };
   if (run.lost_files) return missing("what it should have put out is not known any more: its files are gone");
-  if (run.outputs.empty()) return;
-  const std::string name = run.slot->folder + "/output";
-  auto text = read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes);
+  if (run.outputs.empty()) return true;
+  auto file = read_output_file(run);
+  if (!file) return false;
+  Result<std::string>& text = *file;
   if (!text && text.error().code == ErrorCode::not_found) text = std::string();
   if (!text && text.error().code == ErrorCode::limit) {
     return missing(fmt::format("the output file is over {} bytes", limits::kOutputFileBytes));
@@ -248,9 +269,9 @@ void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
       absent += absent.empty() ? declared : ", " + declared;
     }
   }
-  if (absent.empty()) return;
+  if (absent.empty()) return true;
   outcome.outputs.clear();
-  missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
+  return missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
 }
 
 void Runner::check_logs() {

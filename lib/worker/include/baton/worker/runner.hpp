@@ -108,7 +108,8 @@ class Runner {
   void check_adopted(AttemptId attempt, Running& run);
   void drain(AttemptId attempt);
   void finish(AttemptId attempt, bool unkillable);
-  void collect_outputs(const Running& run, wire::Outcome& outcome) const;
+  [[nodiscard]] bool collect_outputs(const Running& run, wire::Outcome& outcome);
+  std::optional<Result<std::string>> read_output_file(const Running& run);
   void check_unkillable();
   void check_logs();
 
