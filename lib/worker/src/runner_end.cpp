@@ -187,8 +187,13 @@ void Runner::drain(AttemptId attempt) {
     return;
   }
   const std::size_t living = containment_->signal_all(attempt, SIGKILL);
-  if (run->give_up_at == 0) run->give_up_at = now + kGiveUp;
-  if (living > 0 && now >= run->give_up_at) return finish(attempt, true);
+  if (living == 0) {
+    run->give_up_at = 0;  // what was not hit, because it could not be seen or reached now, has not withstood
+  } else if (run->give_up_at == 0) {
+    run->give_up_at = now + kGiveUp;
+  } else if (now >= run->give_up_at) {
+    return finish(attempt, true);
+  }
   set_due(attempt, *run, now + kDrainCheck);
 }
 

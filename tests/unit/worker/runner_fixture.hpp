@@ -22,7 +22,8 @@ namespace baton::worker {
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  Immortal(bool& alive, const bool& removable) : alive_(alive), removable_(removable) {}
+  Immortal(bool& alive, const bool& removable, const bool& reachable)
+      : alive_(alive), removable_(removable), reachable_(reachable) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const Record&, bool) override {}
@@ -31,13 +32,14 @@ class Immortal final : public Containment {
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
-  std::size_t signal_all(AttemptId attempt, int) override { return may_be_left(attempt) ? 1 : 0; }
+  std::size_t signal_all(AttemptId attempt, int) override { return reachable_ && may_be_left(attempt) ? 1 : 0; }
   bool out_of_memory(AttemptId) const override { return false; }
   void leave() override {}
 
  private:
   bool& alive_;
   const bool& removable_;
+  const bool& reachable_;
 };
 
 struct Daemon {
@@ -66,11 +68,14 @@ class TestHost final : public Host {
     if (blind) return fail_errno(EMFILE, "/proc");
     return system_host().read_process(pid);
   }
-  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_, removable); }
+  std::unique_ptr<Containment> contain(const Folder&) override {
+    return std::make_unique<Immortal>(alive_, removable, reachable);
+  }
 
   std::uint64_t now = worker::boot_ns();
   bool blind = false;
   bool removable = true;
+  bool reachable = true;  // by signals
 
  private:
   bool& alive_;

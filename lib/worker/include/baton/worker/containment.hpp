@@ -52,7 +52,7 @@ class Containment {
   // no task left orphans.
   virtual bool may_be_left(AttemptId attempt) = 0;
   // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living,
-  // which says nothing of those that could not be seen.
+  // which says nothing of those that could not be seen. 0 also where it could not be sent, for want of descriptors.
   virtual std::size_t signal_all(AttemptId attempt, int signal) = 0;
   // The kernel has ended one of its processes for want of memory. False where it does not say so.
   [[nodiscard]] virtual bool out_of_memory(AttemptId attempt) const = 0;
