@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 namespace baton::worker {
 namespace {
@@ -122,12 +123,18 @@ void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
   killed.attempt = attempt.value();
   killed.cause = static_cast<std::uint8_t>(cause);
   killed.time_us = host_.wall_time().time_since_epoch().count();
+  killed.kill.boot_ns = host_.boot_ns();
   if (!record(killed)) return;
   run.killed = killed;
-  run.kill_at =
-      host_.boot_ns() + static_cast<std::uint64_t>(std::max<std::int64_t>(0, run.started.start.grace_us)) * 1000u;
-  if (run.started.start.grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+  run.kill_at = killed.kill.boot_ns + grace_ns(run.started);
+  if (run.started.start.grace_us > 0) to_ask_.push_back(attempt);
   check(attempt);
+}
+
+// Not one by one: each may need a look at every process of the host, and many attempts may be killed at once.
+void Runner::send_signals() {
+  if (!to_ask_.empty()) containment_->signal_each(std::exchange(to_ask_, {}), SIGTERM);
+  if (!to_kill_.empty()) containment_->signal_each(std::exchange(to_kill_, {}), SIGKILL);
 }
 
 // Does what is due for a running attempt and says when to look again.
@@ -147,7 +154,7 @@ void Runner::check(AttemptId attempt) {
   std::uint64_t due = run->adopted ? now + kAdoptedCheck : ~std::uint64_t{0};
   if (run->killed) {
     if (now >= run->kill_at) {
-      containment_->signal_all(attempt, SIGKILL);
+      to_kill_.push_back(attempt);
       run->kill_at = now + kKillAgain;
     }
     due = std::min(due, run->kill_at);

@@ -57,6 +57,7 @@ Result<void> Runner::recover() {
   }
   containment_->settle();
   for (const AttemptId attempt : adopted) resume(attempt);
+  send_signals();
   for (const AttemptId attempt : list_details(folder_.fd.get())) {
     const auto known = attempts_.find(attempt);
     if (known == attempts_.end() || !std::holds_alternative<Ended>(known->second)) {
@@ -162,10 +163,13 @@ void Runner::resume(AttemptId attempt) {
   Running* run = running(attempt);
   if (run == nullptr) return;
   if (run->killed) {
-    const std::int64_t grace_us = std::max<std::int64_t>(0, run->started.start.grace_us);
-    run->kill_at = host_.boot_ns() + static_cast<std::uint64_t>(grace_us) * 1000u;
+    const std::uint64_t now = host_.boot_ns();
+    const std::uint64_t grace = grace_ns(run->started);
+    const std::uint64_t since = run->killed->kill.boot_ns;
+    // Sessions that replace each other do not put it off.
+    run->kill_at = since == 0 || since > now ? now + grace : since + grace;
     // The session before may have ended between the record and the signal.
-    if (grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+    if (run->kill_at > now) to_ask_.push_back(attempt);
   }
   check(attempt);
 }

@@ -19,11 +19,13 @@
 
 namespace baton::worker {
 
+using Batches = std::vector<std::pair<std::size_t, int>>;  // of signals: to how many attempts at once, and which
+
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  Immortal(bool& alive, const bool& removable, const bool& reachable)
-      : alive_(alive), removable_(removable), reachable_(reachable) {}
+  Immortal(bool& alive, const bool& removable, const bool& reachable, Batches& batches)
+      : alive_(alive), removable_(removable), reachable_(reachable), batches_(batches) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const Record&, bool) override {}
@@ -33,6 +35,9 @@ class Immortal final : public Containment {
   void orphan_reaped(pid_t) override {}
   bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
   std::size_t signal_all(AttemptId attempt, int) override { return reachable_ && may_be_left(attempt) ? 1 : 0; }
+  void signal_each(const std::vector<AttemptId>& attempts, int signal) override {
+    batches_.emplace_back(attempts.size(), signal);
+  }
   bool out_of_memory(AttemptId) const override { return false; }
   void leave() override {}
 
@@ -40,6 +45,7 @@ class Immortal final : public Containment {
   bool& alive_;
   const bool& removable_;
   const bool& reachable_;
+  Batches& batches_;
 };
 
 struct Daemon {
@@ -69,13 +75,14 @@ class TestHost final : public Host {
     return system_host().read_process(pid);
   }
   std::unique_ptr<Containment> contain(const Folder&) override {
-    return std::make_unique<Immortal>(alive_, removable, reachable);
+    return std::make_unique<Immortal>(alive_, removable, reachable, batches);
   }
 
   std::uint64_t now = worker::boot_ns();
   bool blind = false;
   bool removable = true;
   bool reachable = true;  // by signals
+  Batches batches;
 
  private:
   bool& alive_;

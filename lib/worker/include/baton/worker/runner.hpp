@@ -43,7 +43,9 @@ class Runner {
   void reap();
   // The supervisor has appended to the journal.
   void journal_changed();
-  // Deadlines that are due: timeouts, graces, checks.
+  // Sends the signals that this turn has decided on; after everything else of it.
+  void send_signals();
+  // Deadlines that are due: timeouts, graces, checks. Sends signals itself.
   void tick();
   // When tick() is to be called next, by the host's boot_ns().
   [[nodiscard]] std::optional<std::uint64_t> next_deadline() const;
@@ -134,6 +136,7 @@ class Runner {
   std::deque<AttemptId> queue_;
   std::unordered_map<pid_t, AttemptId> mains_;  // main processes that have not ended, as far as is known
   std::set<AttemptId> draining_;
+  std::vector<AttemptId> to_ask_, to_kill_;  // with SIGTERM and SIGKILL, by send_signals()
   std::set<std::pair<std::uint64_t, AttemptId>> deadlines_;
   struct Unkillable {
     Grant grant;
