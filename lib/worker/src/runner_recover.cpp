@@ -49,7 +49,11 @@ Result<void> Runner::recover() {
     segments.insert(entry.started->start.segment);
   }
   if (auto opened = slots_.open(slots, segments); !opened) return opened;
-  for (const auto& [attempt, entry] : ledger.entries()) recover_attempt(attempt, entry, rebooted);
+  for (const auto& [attempt, entry] : ledger.entries()) {
+    recover_attempt(attempt, entry, rebooted);
+    // What is not known must not be taken for nobody's below.
+    if (failure_) return std::unexpected(*failure_);
+  }
   // All are known before the first is looked into: one look at the host's processes then serves all that have ended.
   std::vector<AttemptId> adopted;
   for (const auto& [attempt, state] : attempts_) {
@@ -76,8 +80,13 @@ Result<void> Runner::recover() {
 }
 
 void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted) {
-  if (auto ended = recover_ended(attempt, entry)) {
-    attempts_.emplace(attempt, std::move(*ended));
+  auto ended = recover_ended(attempt, entry);
+  if (!ended) {
+    failure_ = ended.error();
+    return;
+  }
+  if (*ended) {
+    attempts_.emplace(attempt, std::move(**ended));
     if (!rebooted && left_behind(entry)) {
       containment_->add(attempt, *entry.started, true);
       containment_->main_reaped(attempt);
@@ -96,8 +105,8 @@ void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool
   adopt(attempt, entry, *slot, rebooted);
 }
 
-std::optional<Runner::Ended> Runner::recover_ended(AttemptId attempt, const Ledger::Entry& entry) const {
-  if (!entry.finished) return std::nullopt;
+Result<std::optional<Runner::Ended>> Runner::recover_ended(AttemptId attempt, const Ledger::Entry& entry) const {
+  if (!entry.finished) return std::optional<Ended>();
   Ended ended{outcome_of_finished(*entry.finished, entry.started ? &*entry.started : nullptr), false};
   if ((entry.finished->flags & Record::kHasSideFile) == 0) {
     if (!entry.started || !entry.exited) return ended;
@@ -108,6 +117,8 @@ std::optional<Runner::Ended> Runner::recover_ended(AttemptId attempt, const Ledg
   ended.has_side_file = true;
   if (auto details = read_details(folder_.fd.get(), attempt)) {
     ended.outcome = std::move(*details);
+  } else if (!is_loss(details.error())) {
+    return std::unexpected(details.error());
   } else if (ended.outcome.cause == wire::ExitCause::exited && ended.outcome.detail == 0) {
     // Its outputs are gone (the host lost power before they were on disk). A success without them would be a made-up
     // one.
@@ -129,6 +140,9 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
     if (auto launch = read_launch(folder_.fd.get(), *slot)) {
       run.outputs = std::move(launch->outputs);
       run.grant.needs.custom_milli = std::move(launch->needs.custom_milli);
+    } else if (!is_loss(launch.error())) {
+      failure_ = launch.error();
+      return;
     } else {
       run.lost_files = true;
       host_.log(fmt::format("attempt {}: {}", attempt.value(), launch.error().message));

@@ -1,5 +1,6 @@
 // A session takes up what the one before was at.
 #include <chrono>
+#include <filesystem>
 
 #include "runner_fixture.hpp"
 
@@ -55,6 +56,66 @@ TEST_CASE("kills are sent together, and sessions that replace each other do not 
   for (const pid_t pid : pids) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
+  }
+}
+
+TEST_CASE("a file that cannot be read now makes no failure of a success") {
+  const std::string part = GENERATE("details/1", "slots/00000001/launch");
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  wire::Launch launch = launch_of(1);
+  launch.argv = {"/bin/sh", "-c", "echo x=1 > $BATON_OUTPUT"};
+  launch.outputs = {"x"};
+  {
+    Daemon daemon;
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(session.recover());
+    session.welcome({});
+    session.launch(launch);
+    session.start_queued();
+    siginfo_t info;
+    REQUIRE(::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0);
+    if (part.starts_with("slots")) {  // the session dies here, and its supervisor sees the end
+      Record exited(RecordKind::exited);
+      exited.pid = static_cast<std::uint32_t>(info.si_pid);
+      REQUIRE(append_to_journal(temp.fd(), exited) == 0);
+      host.reap(info.si_pid);
+    } else {
+      turn_until(host, session, [&] { return daemon.find<wire::Exited>(1) != nullptr; });
+    }
+  }
+  const auto recover = [&](Daemon& daemon) {
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    auto recovered = session.recover();
+    if (recovered) session.welcome({});
+    return recovered;
+  };
+  const auto outcome = [](const Daemon& daemon) {
+    const auto* welcome = std::get_if<wire::Welcome>(&daemon.told.at(0));
+    REQUIRE(welcome != nullptr);
+    REQUIRE(welcome->inventory.size() == 1);
+    return welcome->inventory[0].outcome;
+  };
+  const std::string file = temp.path(part);
+  std::filesystem::rename(file, file + "~");
+  SECTION("it comes back") {
+    std::filesystem::create_symlink("nowhere", file);  // cannot be opened, as when there are no descriptors
+    Daemon daemon;
+    const auto recovered = recover(daemon);
+    REQUIRE_FALSE(recovered);
+    CHECK(recovered.error().message.starts_with(part));
+    std::filesystem::rename(file + "~", file);
+    REQUIRE(recover(daemon));
+    CHECK(outcome(daemon).cause == wire::ExitCause::exited);
+    CHECK(outcome(daemon).outputs.at("x") == "1");
+  }
+  SECTION("something else is in its place") {
+    std::filesystem::create_directory(file);
+    Daemon daemon;
+    REQUIRE(recover(daemon));
+    CHECK(outcome(daemon).cause == wire::ExitCause::missing_output);
   }
 }
 

@@ -119,7 +119,7 @@ class Runner {
   void recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted);
   void adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bool rebooted);
   void resume(AttemptId attempt);
-  std::optional<Ended> recover_ended(AttemptId attempt, const Ledger::Entry& entry) const;
+  Result<std::optional<Ended>> recover_ended(AttemptId attempt, const Ledger::Entry& entry) const;
   wire::InventoryEntry describe(AttemptId attempt, const Attempt& state) const;
 
   Host& host_;
