@@ -176,7 +176,7 @@ void Runner::check_adopted(AttemptId attempt, Running& run) {
   Running* still = running(attempt);
   if (still == nullptr || still->exited || failure_) return;
   still->lost = true;
-  mains_.erase(pid);
+  if (const auto main = mains_.find(pid); main != mains_.end() && main->second == attempt) mains_.erase(main);
   containment_->main_reaped(attempt);
   draining_.insert(attempt);
   drain(attempt);

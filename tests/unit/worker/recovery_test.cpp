@@ -1,4 +1,6 @@
 // A session takes up what the one before was at.
+#include <baton/worker/outcome.hpp>
+
 #include <chrono>
 #include <filesystem>
 
@@ -57,6 +59,61 @@ TEST_CASE("kills are sent together, and sessions that replace each other do not 
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
   }
+}
+
+TEST_CASE("a task that gets an adopted one's pid loses neither end") {
+  const bool recorded = GENERATE(true, false);  // the adopted one's end, by its supervisor
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  wire::Capacity room;
+  room.cpu_milli = 2000;
+  {
+    Daemon daemon;
+    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    REQUIRE(session.recover());
+    session.welcome(room);
+    wire::Launch launch = launch_of(1);
+    launch.argv = {"/bin/sleep", "1000"};
+    launch.needs.cpu_milli = 1;
+    session.launch(launch);
+    session.start_queued();
+    REQUIRE(daemon.find<wire::Started>(1) != nullptr);
+    host.given_pid = static_cast<pid_t>(daemon.find<wire::Started>(1)->pid);
+  }
+  const pid_t pid = std::exchange(host.given_pid, 0);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  session.welcome(room);
+  if (recorded) {
+    Record exited(RecordKind::exited);
+    exited.pid = static_cast<std::uint32_t>(pid);
+    exited.end.status = wait_status(CLD_EXITED, 3);
+    REQUIRE(append_to_journal(temp.fd(), exited) == 0);
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  host.given_pid = pid;
+  wire::Launch launch = launch_of(2);
+  launch.argv = {"/bin/sleep", "1000"};
+  launch.needs.cpu_milli = 1;
+  session.launch(launch);
+  session.start_queued();
+  while (daemon.find<wire::Exited>(1) == nullptr) {
+    host.now = session.next_deadline().value();
+    session.tick();
+  }
+  ::kill(host.real_pid, SIGTERM);
+  siginfo_t info;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(host.real_pid), &info, WEXITED | WNOWAIT) == 0);
+  session.reap();
+  REQUIRE(daemon.find<wire::Exited>(2) != nullptr);
+  const wire::Outcome& first = daemon.find<wire::Exited>(1)->outcome;
+  CHECK(first.cause == (recorded ? wire::ExitCause::exited : wire::ExitCause::worker_lost));
+  CHECK(first.detail == (recorded ? 3 : 0));
+  CHECK(daemon.find<wire::Exited>(2)->outcome.detail == SIGTERM);
 }
 
 TEST_CASE("a file that cannot be read now makes no failure of a success") {

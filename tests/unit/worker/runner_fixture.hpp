@@ -67,10 +67,25 @@ class TestHost final : public Host {
   TimePoint wall_time() const override { return system_host().wall_time(); }
   std::string name() const override { return "test"; }
   HostResources resources() const override { return {.cpu_milli = 1000, .memory_bytes = 1 << 30, .gpus = {}}; }
-  SpawnResult spawn(const SpawnPlan& plan) override { return system_host().spawn(plan); }
-  std::optional<ExitedChild> peek_exited() override { return system_host().peek_exited(); }
-  void reap(pid_t pid) override { system_host().reap(pid); }
+  SpawnResult spawn(const SpawnPlan& plan) override {
+    SpawnResult result = system_host().spawn(plan);
+    if (given_pid == 0) return result;
+    real_pid = std::exchange(result.pid, given_pid);
+    plan.started->pid = static_cast<std::uint32_t>(given_pid);
+    return result;
+  }
+  std::optional<ExitedChild> peek_exited() override {
+    auto child = system_host().peek_exited();
+    if (child && given_pid != 0 && child->pid == real_pid) child->pid = given_pid;
+    return child;
+  }
+  void reap(pid_t pid) override { system_host().reap(given_pid != 0 && pid == given_pid ? real_pid : pid); }
   Result<ProcessStat> read_process(pid_t pid) const override {
+    if (given_pid != 0 && pid == given_pid) {
+      auto process = system_host().read_process(real_pid);
+      if (process) process->start_ns += 1'000'000'000u;  // not within a tick of who had the pid before
+      return process;
+    }
     if (blind) return fail_errno(EMFILE, "/proc");
     return system_host().read_process(pid);
   }
@@ -83,6 +98,8 @@ class TestHost final : public Host {
   bool removable = true;
   bool reachable = true;  // by signals
   Batches batches;
+  pid_t given_pid = 0;  // what the next process seems to have; 0: its own
+  pid_t real_pid = 0;
 
  private:
   bool& alive_;
