@@ -191,10 +191,10 @@ std::vector<pid_t> Cgroup::processes() const {
   return pids;
 }
 
-void Cgroup::kill(bool one_by_one) const {
-  if (!one_by_one && write("cgroup.kill", "1")) return;
+bool Cgroup::kill(bool one_by_one) const {
+  if (!one_by_one && write("cgroup.kill", "1")) return true;
   // What is frozen cannot fork, and dies all the same.
-  write("cgroup.freeze", "1");
+  if (!write("cgroup.freeze", "1") && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return false;
   constexpr int kRounds = 8;
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<pid_t> pids = processes();
@@ -202,6 +202,7 @@ void Cgroup::kill(bool one_by_one) const {
     for (const pid_t pid : pids) signal(pid, SIGKILL);
   }
   write("cgroup.freeze", "0");
+  return true;
 }
 
 bool Cgroup::signal(pid_t pid, int signal) const {

@@ -44,8 +44,8 @@ class Cgroup {
   [[nodiscard]] std::optional<bool> populated() const;
   [[nodiscard]] std::vector<pid_t> processes() const;
   // SIGKILL to everything in it, also to what is forked meanwhile; not waited for. `one_by_one`: as on kernels without
-  // cgroup.kill.
-  void kill(bool one_by_one = false) const;
+  // cgroup.kill. False: it could not be sent now, for want of descriptors or memory.
+  bool kill(bool one_by_one = false) const;
   // Signals one of its processes, and never another that got its pid.
   bool signal(pid_t pid, int signal) const;
   // How often the kernel has ended a process in it for want of memory.

@@ -330,17 +330,17 @@ void CgroupContainment::sweep() {
 std::size_t CgroupContainment::signal_all(AttemptId attempt, int signal) {
   Group* group = const_cast<Group*>(group_of(attempt));
   if (group == nullptr || !group->processes) return session_->signal_all(attempt, signal);
+  const pid_t leader = mains_.at(attempt).pid;
+  if (leader != 0) ::kill(-leader, signal);  // its pid cannot be anybody else's yet, and this needs no descriptor
   if (signal == SIGKILL) {
     group->killed = true;
-    group->processes.kill();
+    if (!group->processes.kill()) return 0;
     // Dying takes a moment. What has left the group is looked for when the group is empty, as that is slow.
     if (group->processes.populated().value_or(false)) {
       return std::max<std::size_t>(1, group->processes.processes().size());
     }
     return session_->signal_all(attempt, SIGKILL);
   }
-  const pid_t leader = mains_.at(attempt).pid;
-  if (leader != 0) ::kill(-leader, signal);  // its pid cannot be anybody else's yet
   std::size_t living = 0;
   for (const pid_t pid : group->processes.processes()) {
     ++living;

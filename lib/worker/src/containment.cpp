@@ -62,7 +62,8 @@ class SessionContainment final : public Containment {
   void orphan_reaped(pid_t pid) override { orphans_.erase(pid); }
 
   bool may_be_left(AttemptId attempt) override;
-  std::size_t signal_all(AttemptId attempt, int signal) override;
+  std::size_t signal_all(AttemptId attempt, int signal) override { return send({attempt}, signal); }
+  void signal_each(const std::vector<AttemptId>& attempts, int signal) override { send(attempts, signal); }
 
  private:
   struct Main {
@@ -82,6 +83,7 @@ class SessionContainment final : public Containment {
     if (at != by_pid_.end() && at->second == attempt) by_pid_.erase(at);
   }
   bool has_unknown_child();
+  std::size_t send(const std::vector<AttemptId>& attempts, int signal);
   // The main process is there. If it is not, another may have its pid, and a session of that number.
   static bool leads(const Census& census, const Record& started) {
     const auto leader = census.processes.find(static_cast<pid_t>(started.pid));
@@ -214,27 +216,39 @@ bool SessionContainment::may_be_left(AttemptId attempt) {
   return !census.complete || !members(census, attempt).empty();
 }
 
-std::size_t SessionContainment::signal_all(AttemptId attempt, int signal) {
-  const auto main = mains_.find(attempt);
-  if (main == mains_.end()) return 0;
-  // The whole process group in one step, while its leader's pid cannot be anybody else's.
-  if (!main->second.reaped && !main->second.adopted) ::kill(-static_cast<pid_t>(main->second.started.pid), signal);
+// The number of those seen living, of all the attempts.
+std::size_t SessionContainment::send(const std::vector<AttemptId>& attempts, int signal) {
+  struct Target {
+    AttemptId attempt;
+    pid_t group = 0;  // 0: its leader's pid may be somebody else's
+  };
+  std::vector<Target> targets;
+  for (const AttemptId attempt : attempts) {
+    const auto main = mains_.find(attempt);
+    if (main == mains_.end()) continue;
+    const bool ours = !main->second.reaped && !main->second.adopted;
+    targets.push_back({attempt, ours ? static_cast<pid_t>(main->second.started.pid) : 0});
+    // The whole process group in one step, while its leader's pid cannot be anybody else's.
+    if (ours) ::kill(-targets.back().group, signal);
+  }
   const bool once = signal != SIGKILL;
-  const pid_t group = main->second.reaped || main->second.adopted ? 0 : static_cast<pid_t>(main->second.started.pid);
   std::set<std::pair<pid_t, std::uint64_t>> signalled;
   std::size_t living = 0;
   // What forks while it is being killed is found in the next round; a fork bomb's rest is left to the caller's next
   // call.
   constexpr int kRounds = 8;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kRounds && !targets.empty(); ++round) {
     bool fresh = false;
     living = 0;
-    for (const ProcessStat& process : members(take_census(), attempt)) {
-      ++living;
-      if (!signalled.emplace(process.pid, process.start_ns).second) continue;
-      fresh = true;
-      if (once && group != 0 && ::getpgid(process.pid) == group) continue;
-      signal_process(process.pid, process.start_ns, signal);
+    Census& census = take_census();
+    for (const auto& [attempt, group] : targets) {
+      for (const ProcessStat& process : members(census, attempt)) {
+        ++living;
+        if (!signalled.emplace(process.pid, process.start_ns).second) continue;
+        fresh = true;
+        if (once && group != 0 && ::getpgid(process.pid) == group) continue;
+        signal_process(process.pid, process.start_ns, signal);
+      }
     }
     if (!fresh || once) break;
   }

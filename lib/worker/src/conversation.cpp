@@ -63,6 +63,7 @@ void Conversation::give_up(std::string problem) {
 }
 
 void Conversation::end_turn() {
+  runner_.send_signals();
   if (greeted_ && !end_) runner_.start_queued();
   // What was done so far is recorded. Leaving hands the rest to the supervisor, which waits until it can record it.
   if (runner_.failure() && !end_) give_up(runner_.failure()->message);

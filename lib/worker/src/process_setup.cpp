@@ -1,12 +1,19 @@
 #include "process_setup.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 namespace baton::worker {
+namespace {
+
+std::optional<rlimit> raised_from;  // nullopt: it is as it was
+
+}  // namespace
 
 void keep_only_standard_streams(int keep) {
   if (keep > 2) {
@@ -23,6 +30,18 @@ void reset_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (raised_from || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlimit before = limit;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) raised_from = before;
+}
+
+void restore_descriptor_limit() noexcept {
+  if (raised_from) ::setrlimit(RLIMIT_NOFILE, &*raised_from);
 }
 
 }  // namespace baton::worker

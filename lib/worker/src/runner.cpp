@@ -221,6 +221,7 @@ void Runner::tick() {
   }
   if (!unkillable_.empty() && unkillable_check_at_ <= now) check_unkillable();
   if (logs_check_at_ != 0 && logs_check_at_ <= now) check_logs();
+  send_signals();
 }
 
 }  // namespace baton::worker

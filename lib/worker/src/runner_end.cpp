@@ -7,8 +7,12 @@
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <utility>
 
 namespace baton::worker {
 namespace {
@@ -119,12 +123,18 @@ void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
   killed.attempt = attempt.value();
   killed.cause = static_cast<std::uint8_t>(cause);
   killed.time_us = host_.wall_time().time_since_epoch().count();
+  killed.kill.boot_ns = host_.boot_ns();
   if (!record(killed)) return;
   run.killed = killed;
-  run.kill_at =
-      host_.boot_ns() + static_cast<std::uint64_t>(std::max<std::int64_t>(0, run.started.start.grace_us)) * 1000u;
-  if (run.started.start.grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+  run.kill_at = killed.kill.boot_ns + grace_ns(run.started);
+  if (run.started.start.grace_us > 0) to_ask_.push_back(attempt);
   check(attempt);
+}
+
+// Not one by one: each may need a look at every process of the host, and many attempts may be killed at once.
+void Runner::send_signals() {
+  if (!to_ask_.empty()) containment_->signal_each(std::exchange(to_ask_, {}), SIGTERM);
+  if (!to_kill_.empty()) containment_->signal_each(std::exchange(to_kill_, {}), SIGKILL);
 }
 
 // Does what is due for a running attempt and says when to look again.
@@ -144,7 +154,7 @@ void Runner::check(AttemptId attempt) {
   std::uint64_t due = run->adopted ? now + kAdoptedCheck : ~std::uint64_t{0};
   if (run->killed) {
     if (now >= run->kill_at) {
-      containment_->signal_all(attempt, SIGKILL);
+      to_kill_.push_back(attempt);
       run->kill_at = now + kKillAgain;
     }
     due = std::min(due, run->kill_at);
@@ -166,7 +176,7 @@ void Runner::check_adopted(AttemptId attempt, Running& run) {
   Running* still = running(attempt);
   if (still == nullptr || still->exited || failure_) return;
   still->lost = true;
-  mains_.erase(pid);
+  if (const auto main = mains_.find(pid); main != mains_.end() && main->second == attempt) mains_.erase(main);
   containment_->main_reaped(attempt);
   draining_.insert(attempt);
   drain(attempt);
@@ -184,8 +194,13 @@ void Runner::drain(AttemptId attempt) {
     return;
   }
   const std::size_t living = containment_->signal_all(attempt, SIGKILL);
-  if (run->give_up_at == 0) run->give_up_at = now + kGiveUp;
-  if (living > 0 && now >= run->give_up_at) return finish(attempt, true);
+  if (living == 0) {
+    run->give_up_at = 0;  // what was not hit, because it could not be seen or reached now, has not withstood
+  } else if (run->give_up_at == 0) {
+    run->give_up_at = now + kGiveUp;
+  } else if (now >= run->give_up_at) {
+    return finish(attempt, true);
+  }
   set_due(attempt, *run, now + kDrainCheck);
 }
 
@@ -199,7 +214,10 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
-  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0) collect_outputs(run, outcome);
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) {
+    draining_.insert(attempt);
+    return set_due(attempt, run, host_.boot_ns() + kDrainCheck);
+  }
   if (unkillable) {
     if (!outcome.message.empty()) outcome.message += "; ";
     outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
@@ -223,15 +241,30 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   if (!failure_) slots_.release(slot, reusable);
 }
 
-void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
+// nullopt: not now, because nothing can be opened. That says nothing of the file.
+std::optional<Result<std::string>> Runner::read_output_file(const Running& run) {
+  const std::string name = run.slot->folder + "/output";
+  const auto read = [&] { return read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes); };
+  auto text = read();
+  if (text || text.error().code != ErrorCode::io) return text;
+  slots_.close_free_logs();
+  const Descriptor any(::openat(folder_.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!any && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return std::nullopt;
+  return read();
+}
+
+// False: not now.
+bool Runner::collect_outputs(const Running& run, wire::Outcome& outcome) {
   const auto missing = [&](std::string message) {
     outcome.cause = wire::ExitCause::missing_output;
     outcome.message = std::move(message);
+    return true;
   };
   if (run.lost_files) return missing("what it should have put out is not known any more: its files are gone");
-  if (run.outputs.empty()) return;
-  const std::string name = run.slot->folder + "/output";
-  auto text = read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes);
+  if (run.outputs.empty()) return true;
+  auto file = read_output_file(run);
+  if (!file) return false;
+  Result<std::string>& text = *file;
   if (!text && text.error().code == ErrorCode::not_found) text = std::string();
   if (!text && text.error().code == ErrorCode::limit) {
     return missing(fmt::format("the output file is over {} bytes", limits::kOutputFileBytes));
@@ -248,9 +281,9 @@ void Runner::collect_outputs(const Running& run, wire::Outcome& outcome) const {
       absent += absent.empty() ? declared : ", " + declared;
     }
   }
-  if (absent.empty()) return;
+  if (absent.empty()) return true;
   outcome.outputs.clear();
-  missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
+  return missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
 }
 
 void Runner::check_logs() {

@@ -31,6 +31,18 @@ constexpr std::size_t kFileBytes = limits::kFrameBytes + 16;
 
 }  // namespace
 
+bool is_loss(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::not_found:
+    case ErrorCode::corrupt:
+    case ErrorCode::limit:
+    case ErrorCode::invalid_argument:  // something that is no file is in its place
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<void> write_details(int folder, AttemptId attempt, const wire::Outcome& outcome) {
   std::string bytes;
   if (!wire::append_frame(bytes, wire::ToDaemon(wire::Exited{attempt, outcome}))) {

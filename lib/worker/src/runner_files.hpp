@@ -5,6 +5,10 @@
 
 namespace baton::worker {
 
+// Why a file could not be read: whether it will not come back. Otherwise it says nothing of the file, as when
+// descriptors have run out or a disk fails.
+bool is_loss(const Error& error);
+
 // details/ATTEMPT: an outcome with its message and outputs.
 Result<void> write_details(int folder, AttemptId attempt, const wire::Outcome& outcome);
 Result<wire::Outcome> read_details(int folder, AttemptId attempt);

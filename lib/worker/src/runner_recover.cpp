@@ -49,7 +49,11 @@ Result<void> Runner::recover() {
     segments.insert(entry.started->start.segment);
   }
   if (auto opened = slots_.open(slots, segments); !opened) return opened;
-  for (const auto& [attempt, entry] : ledger.entries()) recover_attempt(attempt, entry, rebooted);
+  for (const auto& [attempt, entry] : ledger.entries()) {
+    recover_attempt(attempt, entry, rebooted);
+    // What is not known must not be taken for nobody's below.
+    if (failure_) return std::unexpected(*failure_);
+  }
   // All are known before the first is looked into: one look at the host's processes then serves all that have ended.
   std::vector<AttemptId> adopted;
   for (const auto& [attempt, state] : attempts_) {
@@ -57,6 +61,7 @@ Result<void> Runner::recover() {
   }
   containment_->settle();
   for (const AttemptId attempt : adopted) resume(attempt);
+  send_signals();
   for (const AttemptId attempt : list_details(folder_.fd.get())) {
     const auto known = attempts_.find(attempt);
     if (known == attempts_.end() || !std::holds_alternative<Ended>(known->second)) {
@@ -75,8 +80,13 @@ Result<void> Runner::recover() {
 }
 
 void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted) {
-  if (auto ended = recover_ended(attempt, entry)) {
-    attempts_.emplace(attempt, std::move(*ended));
+  auto ended = recover_ended(attempt, entry);
+  if (!ended) {
+    failure_ = ended.error();
+    return;
+  }
+  if (*ended) {
+    attempts_.emplace(attempt, std::move(**ended));
     if (!rebooted && left_behind(entry)) {
       containment_->add(attempt, *entry.started, true);
       containment_->main_reaped(attempt);
@@ -95,8 +105,8 @@ void Runner::recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool
   adopt(attempt, entry, *slot, rebooted);
 }
 
-std::optional<Runner::Ended> Runner::recover_ended(AttemptId attempt, const Ledger::Entry& entry) const {
-  if (!entry.finished) return std::nullopt;
+Result<std::optional<Runner::Ended>> Runner::recover_ended(AttemptId attempt, const Ledger::Entry& entry) const {
+  if (!entry.finished) return std::optional<Ended>();
   Ended ended{outcome_of_finished(*entry.finished, entry.started ? &*entry.started : nullptr), false};
   if ((entry.finished->flags & Record::kHasSideFile) == 0) {
     if (!entry.started || !entry.exited) return ended;
@@ -107,6 +117,8 @@ std::optional<Runner::Ended> Runner::recover_ended(AttemptId attempt, const Ledg
   ended.has_side_file = true;
   if (auto details = read_details(folder_.fd.get(), attempt)) {
     ended.outcome = std::move(*details);
+  } else if (!is_loss(details.error())) {
+    return std::unexpected(details.error());
   } else if (ended.outcome.cause == wire::ExitCause::exited && ended.outcome.detail == 0) {
     // Its outputs are gone (the host lost power before they were on disk). A success without them would be a made-up
     // one.
@@ -128,6 +140,9 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
     if (auto launch = read_launch(folder_.fd.get(), *slot)) {
       run.outputs = std::move(launch->outputs);
       run.grant.needs.custom_milli = std::move(launch->needs.custom_milli);
+    } else if (!is_loss(launch.error())) {
+      failure_ = launch.error();
+      return;
     } else {
       run.lost_files = true;
       host_.log(fmt::format("attempt {}: {}", attempt.value(), launch.error().message));
@@ -162,10 +177,13 @@ void Runner::resume(AttemptId attempt) {
   Running* run = running(attempt);
   if (run == nullptr) return;
   if (run->killed) {
-    const std::int64_t grace_us = std::max<std::int64_t>(0, run->started.start.grace_us);
-    run->kill_at = host_.boot_ns() + static_cast<std::uint64_t>(grace_us) * 1000u;
+    const std::uint64_t now = host_.boot_ns();
+    const std::uint64_t grace = grace_ns(run->started);
+    const std::uint64_t since = run->killed->kill.boot_ns;
+    // Sessions that replace each other do not put it off.
+    run->kill_at = since == 0 || since > now ? now + grace : since + grace;
     // The session before may have ended between the record and the signal.
-    if (grace_us > 0) containment_->signal_all(attempt, SIGTERM);
+    if (run->kill_at > now) to_ask_.push_back(attempt);
   }
   check(attempt);
 }

@@ -124,6 +124,8 @@ void Runner::start(AttemptId attempt, const wire::Launch& launch, Grant grant) {
   if (launch.timeout.count() > 0) {
     run.timeout_at = run.started.start.boot_from_ns + static_cast<std::uint64_t>(launch.timeout.count()) * 1000u;
   }
+  // An adopted process had this pid: its supervisor has recorded its end, which would be taken for this one's.
+  if (mains_.contains(result.pid)) journal_changed();
   mains_[result.pid] = attempt;
   containment_->add(attempt, run.started, false);
   emit(wire::Started{attempt, TimePoint(Duration(run.started.time_us)), run.started.pid, open_log(run.started)});

@@ -129,6 +129,7 @@ void Session::leave(int code) {
     const std::string idle = std::to_string(options_.idle_exit.count());
     const char* const argv[] = {"baton-worker",   "supervise",  "--dir", folder_.path.c_str(),
                                 "--idle-exit-ms", idle.c_str(), nullptr};
+    restore_descriptor_limit();
     // The link's ends must close now, and stdio must stay taken.
     const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     null_fd >= 0 ? ::dup2(null_fd, 0) : ::close(0);
@@ -287,6 +288,7 @@ int run_session(const SupervisorOptions& options, int notify_fd) {
   keep_only_standard_streams(notify_fd);
   reset_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  raise_descriptor_limit();  // a running task takes up to four
   std::string oom_score = prefer_for_oom();
   try {
     auto result = serve(options, notify_fd, std::move(oom_score));

@@ -159,10 +159,26 @@ Result<void> Slots::give_segment(Slot& slot) {
   slot.segment = *number;
   if (!slot.log || !rename_segment(empty, *number)) {
     const std::string name = segment_name(*number);
-    slot.log.reset(::openat(folder_.fd.get(), name.c_str(), kAppend | O_CREAT | O_EXCL, 0600));
-    if (!slot.log) return fail_errno(errno, name);
+    constexpr int kNew = kAppend | O_CREAT | O_EXCL;
+    slot.log.reset(::openat(folder_.fd.get(), name.c_str(), kNew, 0600));
+    const int error = slot.log ? 0 : errno;
+    if ((error == EMFILE || error == ENFILE) && close_free_logs()) {
+      slot.log.reset(::openat(folder_.fd.get(), name.c_str(), kNew, 0600));
+    }
+    if (!slot.log) return fail_errno(error, name);
   }
   return {};
+}
+
+bool Slots::close_free_logs() {
+  bool any = false;
+  for (Slot* slot : free_) {
+    if (!slot->log) continue;
+    slot->log.reset();
+    empty_.push_back(slot->segment);
+    any = true;
+  }
+  return any;
 }
 
 bool Slots::rename_segment(std::uint32_t from, std::uint32_t to) {

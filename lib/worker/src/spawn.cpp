@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "process_setup.hpp"
+
 // The sanitizers' runtimes cannot share memory with a child; there a plain fork and a pipe do the same more slowly.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BATON_SPAWN_WITH_FORK 1
@@ -51,6 +53,7 @@ Failure become_task(const SpawnPlan& plan, bool enclosed) noexcept {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  restore_descriptor_limit();
   if (::chdir(plan.directory) != 0) return {errno, SpawnStage::directory};
   Record& started = *plan.started;
   started.pid = static_cast<std::uint32_t>(::getpid());

@@ -84,12 +84,14 @@ bool Supervisor::prepare() {
     return true;
   }
   auto listener = listen_here();
-  if (!listener) {
-    say(listener.error().message);
-    return false;
+  if (listener) {
+    listener_ = std::move(*listener);
+    return true;
   }
-  listener_ = std::move(*listener);
-  return true;
+  say(listener.error().message);
+  lock_.reset();  // so does another one serve it, and this one ends with its children
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 int Supervisor::run(int ready_fd) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -220,6 +221,32 @@ TEST_CASE("a session that loses its supervisor takes its place") {
   // What the kernel ends first are sessions and tasks, not what it has become.
   const std::string score = read_file("/proc/" + std::to_string(session) + "/oom_score_adj");
   CHECK(score == read_file("/proc/self/oom_score_adj"));
+  open_gate(host, 1);
+  CHECK(link.exited(1).detail == 5);
+}
+
+TEST_CASE("a session that takes its supervisor's place and cannot listen there still sees to its tasks") {
+  Host host;
+  const std::string socket = host.folder() + "/supervisor.sock";
+  pid_t session = 0;
+  {
+    Link link(host);
+    link.greet(1);
+    link.send(gated(host, 1, 5));
+    link.started(1);
+    session = *host.session();
+    REQUIRE(::unlink(socket.c_str()) == 0);
+    REQUIRE(::mkdir(socket.c_str(), 0700) == 0);
+    REQUIRE(::kill(*host.supervisor(), SIGKILL) == 0);
+    link.wait_for_end();
+  }
+  wait_for_file(host.folder() + "/supervisor.log",
+                [](const std::string& text) { return text.find("supervisor.sock: ") != std::string::npos; });
+  REQUIRE(::rmdir(socket.c_str()) == 0);
+  Link link(host);
+  const Welcome welcome = link.greet(1);
+  CHECK(process_exists(session));
+  REQUIRE(phase_of(welcome, 1) == AttemptPhase::running);
   open_gate(host, 1);
   CHECK(link.exited(1).detail == 5);
 }

@@ -1,8 +1,4 @@
 // What does not die keeps its resources; signals never reach strangers; not to see something does not mean it is gone.
-#include <baton/worker/clock.hpp>
-#include <baton/worker/containment.hpp>
-#include <baton/worker/host.hpp>
-#include <baton/worker/runner.hpp>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -15,98 +11,10 @@
 #include <filesystem>
 #include <set>
 
-#include "catch.hpp"
 #include "no_descriptors.hpp"
-#include "temp_folder.hpp"
+#include "runner_fixture.hpp"
 
 namespace baton::worker {
-namespace {
-
-// One attempt leaves a process behind that does not die until the test says so.
-class Immortal final : public Containment {
- public:
-  Immortal(bool& alive, const bool& removable) : alive_(alive), removable_(removable) {}
-  std::string_view name() const override { return "session"; }
-  Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
-  void add(AttemptId, const Record&, bool) override {}
-  void settle() override {}
-  bool remove(AttemptId) override { return removable_; }
-  void main_reaped(AttemptId) override {}
-  void orphan_reaped(pid_t) override {}
-  bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
-  std::size_t signal_all(AttemptId attempt, int) override { return may_be_left(attempt) ? 1 : 0; }
-  bool out_of_memory(AttemptId) const override { return false; }
-  void leave() override {}
-
- private:
-  bool& alive_;
-  const bool& removable_;
-};
-
-struct Daemon {
-  std::vector<wire::ToDaemon> told;
-  template <class T>
-  const T* find(std::uint64_t attempt) const {
-    for (const wire::ToDaemon& message : told) {
-      const T* one = std::get_if<T>(&message);
-      if (one != nullptr && one->attempt == AttemptId(attempt)) return one;
-    }
-    return nullptr;
-  }
-};
-
-// This machine, but for the containment, and with a clock that the test moves.
-class TestHost final : public Host {
- public:
-  explicit TestHost(bool& alive) : alive_(alive) {}
-  std::uint64_t boot_ns() const override { return now; }
-  TimePoint wall_time() const override { return system_host().wall_time(); }
-  std::string name() const override { return "test"; }
-  HostResources resources() const override { return {.cpu_milli = 1000, .memory_bytes = 1 << 30, .gpus = {}}; }
-  SpawnResult spawn(const SpawnPlan& plan) override { return system_host().spawn(plan); }
-  std::optional<ExitedChild> peek_exited() override { return system_host().peek_exited(); }
-  void reap(pid_t pid) override { system_host().reap(pid); }
-  Result<ProcessStat> read_process(pid_t pid) const override {
-    if (blind) return fail_errno(EMFILE, "/proc");
-    return system_host().read_process(pid);
-  }
-  std::unique_ptr<Containment> contain(const Folder&) override { return std::make_unique<Immortal>(alive_, removable); }
-
-  std::uint64_t now = worker::boot_ns();
-  bool blind = false;
-  bool removable = true;
-
- private:
-  bool& alive_;
-};
-
-Runner make_runner(TestHost& host, TempFolder& temp, int null_fd, Daemon& daemon) {
-  return Runner(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get())), null_fd, "boot",
-                [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
-}
-
-// Turns the loop until `done`: time goes on from deadline to deadline, and children are waited for.
-template <class Done>
-void turn_until(TestHost& host, Runner& runner, const Done& done) {
-  while (!done()) {
-    siginfo_t info;
-    ::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);  // at once if there is no child left
-    runner.reap();
-    runner.start_queued();
-    host.now = std::max(host.now, runner.next_deadline().value_or(0));
-    runner.tick();
-  }
-}
-
-wire::Launch launch_of(std::uint64_t attempt) {
-  wire::Launch launch;
-  launch.attempt = AttemptId(attempt);
-  launch.argv = {"/bin/true"};
-  launch.needs.cpu_milli = 1000;
-  return launch;
-}
-
-}  // namespace
 
 TEST_CASE("what cannot be killed is reported, and keeps its resources until it is gone, also across sessions") {
   TempFolder temp;

@@ -6,6 +6,7 @@
 #include <baton/worker/spawn.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -14,6 +15,7 @@
 #include <csignal>
 
 #include "no_descriptors.hpp"
+#include "process_setup.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -85,6 +87,27 @@ TEST_CASE("a spawn that fails says where, and leaves no zombie") {
   CHECK(result.stage == SpawnStage::directory);
   CHECK(spawner.records().empty());  // nothing started
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
+
+TEST_CASE("a task may have as many descriptors as its user, however many its session has") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few = before;
+  few.rlim_cur = 100;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  raise_descriptor_limit();
+  rlimit raised{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &raised) == 0);
+  CHECK(raised.rlim_cur == before.rlim_max);
+  Spawner spawner;
+  const SpawnResult result = spawner.run({"/bin/sh", "-c", "ulimit -Sn"});
+  REQUIRE(result.error == 0);
+  wait_for(result.pid);
+  CHECK(spawner.output() == "100\n");
+  restore_descriptor_limit();
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &raised) == 0);
+  CHECK(raised.rlim_cur == 100);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("a signal goes to the process that is meant or to none") {

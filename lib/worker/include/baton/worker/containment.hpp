@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace baton::worker {
 
@@ -52,8 +53,12 @@ class Containment {
   // no task left orphans.
   virtual bool may_be_left(AttemptId attempt) = 0;
   // Sends the signal to every process of the attempt, also to those forked meanwhile; the number of those seen living,
-  // which says nothing of those that could not be seen.
+  // which says nothing of those that could not be seen. 0 also where it could not be sent, for want of descriptors.
   virtual std::size_t signal_all(AttemptId attempt, int signal) = 0;
+  // The same for several, with one look at the host where each needs one.
+  virtual void signal_each(const std::vector<AttemptId>& attempts, int signal) {
+    for (const AttemptId attempt : attempts) signal_all(attempt, signal);
+  }
   // The kernel has ended one of its processes for want of memory. False where it does not say so.
   [[nodiscard]] virtual bool out_of_memory(AttemptId attempt) const = 0;
   // This process is about to leave: what nobody uses is removed.

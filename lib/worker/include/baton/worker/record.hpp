@@ -44,6 +44,10 @@ struct Record {
     std::uint32_t padding;
   };
 
+  struct Kill {
+    std::uint64_t boot_ns;  // when, by CLOCK_BOOTTIME; 0 in records of older versions
+  };
+
   std::uint32_t magic;
   std::uint32_t crc;  // of everything behind it
   std::uint8_t version;
@@ -56,6 +60,7 @@ struct Record {
   union {
     Start start;
     End end;
+    Kill kill;
     std::uint64_t forgotten[kForgottenIds];  // 0: none
     char boot_id[88];
     std::uint8_t body[96];
@@ -67,6 +72,10 @@ struct Record {
   }
 };
 static_assert(sizeof(Record) == 128 && std::is_trivially_copyable_v<Record>);
+
+inline std::uint64_t grace_ns(const Record& started) noexcept {
+  return started.start.grace_us > 0 ? static_cast<std::uint64_t>(started.start.grace_us) * 1000u : 0;
+}
 
 inline std::uint32_t slot_of(const Record& started) noexcept {
   return started.start.slot != 0 ? started.start.slot : started.start.segment;

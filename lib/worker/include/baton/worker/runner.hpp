@@ -43,7 +43,9 @@ class Runner {
   void reap();
   // The supervisor has appended to the journal.
   void journal_changed();
-  // Deadlines that are due: timeouts, graces, checks.
+  // Sends the signals that this turn has decided on; after everything else of it.
+  void send_signals();
+  // Deadlines that are due: timeouts, graces, checks. Sends signals itself.
   void tick();
   // When tick() is to be called next, by the host's boot_ns().
   [[nodiscard]] std::optional<std::uint64_t> next_deadline() const;
@@ -108,7 +110,8 @@ class Runner {
   void check_adopted(AttemptId attempt, Running& run);
   void drain(AttemptId attempt);
   void finish(AttemptId attempt, bool unkillable);
-  void collect_outputs(const Running& run, wire::Outcome& outcome) const;
+  [[nodiscard]] bool collect_outputs(const Running& run, wire::Outcome& outcome);
+  std::optional<Result<std::string>> read_output_file(const Running& run);
   void check_unkillable();
   void check_logs();
 
@@ -116,7 +119,7 @@ class Runner {
   void recover_attempt(AttemptId attempt, const Ledger::Entry& entry, bool rebooted);
   void adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bool rebooted);
   void resume(AttemptId attempt);
-  std::optional<Ended> recover_ended(AttemptId attempt, const Ledger::Entry& entry) const;
+  Result<std::optional<Ended>> recover_ended(AttemptId attempt, const Ledger::Entry& entry) const;
   wire::InventoryEntry describe(AttemptId attempt, const Attempt& state) const;
 
   Host& host_;
@@ -133,6 +136,7 @@ class Runner {
   std::deque<AttemptId> queue_;
   std::unordered_map<pid_t, AttemptId> mains_;  // main processes that have not ended, as far as is known
   std::set<AttemptId> draining_;
+  std::vector<AttemptId> to_ask_, to_kill_;  // with SIGTERM and SIGKILL, by send_signals()
   std::set<std::pair<std::uint64_t, AttemptId>> deadlines_;
   struct Unkillable {
     Grant grant;

@@ -46,6 +46,9 @@ class Slots {
   // `reusable`: nothing can write to it any more, and nothing of its number is left elsewhere.
   void release(Slot* slot, bool reusable);
 
+  // When descriptors have run out: gives back those of slots that nobody uses. False: there are none.
+  bool close_free_logs();
+
   // The segment's size now.
   static std::uint64_t size(const Slot& slot);
   Sweeper& sweeper() { return sweeper_; }
