@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -132,7 +133,17 @@ class CgroupContainment final : public Containment {
     const Group* group = group_of(attempt);
     return (group != nullptr && group->processes.populated().value_or(false)) || session_->may_be_left(attempt);
   }
-  std::size_t signal_all(AttemptId attempt, int signal) override;
+  std::size_t signal_all(AttemptId attempt, int signal) override {
+    const auto living = signal_group(attempt, signal);
+    return living ? *living : session_->signal_all(attempt, signal);
+  }
+  void signal_each(const std::vector<AttemptId>& attempts, int signal) override {
+    std::vector<AttemptId> outside;
+    for (const AttemptId attempt : attempts) {
+      if (!signal_group(attempt, signal)) outside.push_back(attempt);
+    }
+    if (!outside.empty()) session_->signal_each(outside, signal);
+  }
   bool out_of_memory(AttemptId attempt) const override {
     const Group* group = group_of(attempt);
     return group != nullptr && group->oom_kills() > 0;
@@ -152,6 +163,8 @@ class CgroupContainment final : public Containment {
   }
   Group* make(std::uint32_t slot, bool with_memory);
   bool limit(Group& group, std::int64_t memory_bytes);
+  // nullopt: what is left of the attempt, if anything, is outside of its group.
+  std::optional<std::size_t> signal_group(AttemptId attempt, int signal);
   void sweep();
 
   const Folder& folder_;
@@ -327,9 +340,9 @@ void CgroupContainment::sweep() {
   std::erase_if(leftovers_, [](Group& group) { return group.remove(); });
 }
 
-std::size_t CgroupContainment::signal_all(AttemptId attempt, int signal) {
+std::optional<std::size_t> CgroupContainment::signal_group(AttemptId attempt, int signal) {
   Group* group = const_cast<Group*>(group_of(attempt));
-  if (group == nullptr || !group->processes) return session_->signal_all(attempt, signal);
+  if (group == nullptr || !group->processes) return std::nullopt;
   const pid_t leader = mains_.at(attempt).pid;
   if (leader != 0) ::kill(-leader, signal);  // its pid cannot be anybody else's yet, and this needs no descriptor
   if (signal == SIGKILL) {
@@ -339,7 +352,7 @@ std::size_t CgroupContainment::signal_all(AttemptId attempt, int signal) {
     if (group->processes.populated().value_or(false)) {
       return std::max<std::size_t>(1, group->processes.processes().size());
     }
-    return session_->signal_all(attempt, SIGKILL);
+    return std::nullopt;
   }
   std::size_t living = 0;
   for (const pid_t pid : group->processes.processes()) {

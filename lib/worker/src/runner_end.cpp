@@ -248,8 +248,9 @@ std::optional<Result<std::string>> Runner::read_output_file(const Running& run) 
   auto text = read();
   if (text || text.error().code != ErrorCode::io) return text;
   slots_.close_free_logs();
-  const Descriptor any(::openat(folder_.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor any(::openat(folder_.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!any && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return std::nullopt;
+  any.reset();  // it may have been the last one
   return read();
 }
 

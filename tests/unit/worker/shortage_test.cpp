@@ -38,6 +38,35 @@ TEST_CASE("an output file that cannot be opened for want of descriptors is read 
   CHECK(outcome.outputs.at("x") == "1");
 }
 
+TEST_CASE("the one descriptor that a free slot gives back is enough to read an output file") {
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  bool alive = false;
+  TestHost host(alive);
+  Daemon daemon;
+  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  REQUIRE(session.recover());
+  wire::Capacity room;
+  room.cpu_milli = 2000;
+  session.welcome(room);
+  session.launch(launch_of(1));
+  wire::Launch launch = launch_of(2);
+  launch.argv = {"/bin/sh", "-c", "echo x=1 > $BATON_OUTPUT; echo said"};
+  launch.outputs = {"x"};
+  session.launch(launch);
+  session.start_queued();
+  for (const std::uint64_t attempt : {1u, 2u}) {
+    REQUIRE(daemon.find<wire::Started>(attempt) != nullptr);
+    siginfo_t info;
+    const auto pid = static_cast<id_t>(daemon.find<wire::Started>(attempt)->pid);
+    REQUIRE(::waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
+  }
+  const NoDescriptors none;
+  turn_until(host, session, [&] { return daemon.find<wire::Exited>(2) != nullptr; });
+  CHECK(daemon.find<wire::Exited>(2)->outcome.cause == wire::ExitCause::exited);
+  CHECK(daemon.find<wire::Exited>(2)->outcome.message.empty());
+}
+
 TEST_CASE("what no kill could be sent to is not given up") {
   TempFolder temp;
   const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
