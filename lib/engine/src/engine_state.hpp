@@ -109,7 +109,7 @@ class Engine::State {
   void group_ended(Run& run, TaskIndex task);
   void activate(Run& run, TaskIndex task);
   bool expand(Run& run, TaskIndex task);
-  void activate_instance(Run& run, TaskIndex task, std::uint32_t index);
+  void activate_instance(Run& run, TaskIndex task, std::uint32_t index, workflow::Memo& memo);
   void await_approval(Run& run, TaskIndex task, std::uint32_t index);
   // Ends the instance, and with it those beside it if the matrix fails fast.
   void fail_instance(Run& run, TaskIndex task, std::uint32_t index, Change change);

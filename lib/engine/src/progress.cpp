@@ -93,8 +93,9 @@ void Engine::State::activate(Run& run, TaskIndex task_index) {
     if (!workflow::truthy(*value)) return end_group(run, task_index, Skipped{}, "its `if` is false");
   }
   if (!expand(run, task_index)) return;
+  workflow::Memo memo;  // a condition may take apart a large output: once for all instances
   for (std::uint32_t i = 0; i < group.instances.size(); ++i) {
-    if (std::holds_alternative<Waiting>(group.instances[i].state)) activate_instance(run, task_index, i);
+    if (std::holds_alternative<Waiting>(group.instances[i].state)) activate_instance(run, task_index, i, memo);
   }
 }
 
@@ -122,10 +123,10 @@ bool Engine::State::expand(Run& run, TaskIndex task_index) {
   return true;
 }
 
-void Engine::State::activate_instance(Run& run, TaskIndex task_index, std::uint32_t index) {
+void Engine::State::activate_instance(Run& run, TaskIndex task_index, std::uint32_t index, workflow::Memo& memo) {
   const workflow::TaskSpec& task = run.task(task_index);
   if (task.condition && task.condition->uses_matrix()) {
-    const auto value = task.condition->evaluate(RunContext(run, task_index, index));
+    const auto value = task.condition->evaluate(RunContext(run, task_index, index), memo);
     if (!value) {
       fail_instance(run, task_index, index,
                     {.reason = "invalid_expression", .message = "if: " + value.error().message});

@@ -54,8 +54,7 @@ Result<Value> number(const Value& value) {
 
 Result<Value> contains(const Value& within, const Value& item) {
   if (within.is_array()) {
-    return Value(std::any_of(within.begin(), within.end(),
-                             [&](const Value& element) { return apply(Op::equal, element, item)->get<bool>(); }));
+    return Value(std::any_of(within.begin(), within.end(), [&](const Value& element) { return equal(element, item); }));
   }
   if (!item.is_string()) {
     return fail(ErrorCode::invalid_argument, "a string contains strings, not {}", described(type_of(item)));

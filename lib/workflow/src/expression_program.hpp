@@ -134,6 +134,8 @@ Type type_of(const Value& value);
 std::size_t weight(const Value& value, std::size_t limit);
 // The replacement fields of format(): the highest argument used plus one, or a message about what is wrong in `text`.
 Result<std::size_t> format_arguments(std::string_view text);
+// As `==` says it.
+bool equal(const Value& left, const Value& right);
 // Applies `op` to numbers and strings.
 Result<Value> apply(Op op, const Value& left, const Value& right);
 // Calls a function whose result depends on nothing but its arguments, which are of the types that it takes.

@@ -101,11 +101,6 @@ Result<Value> order(Op op, const Value& left, const Value& right) {
   }
 }
 
-bool equal(const Value& left, const Value& right) {
-  if (left.is_number() && right.is_number()) return compare_numbers(left, right) == 0;
-  return left == right;
-}
-
 }  // namespace
 
 bool truthy(const Value& value) {
@@ -159,6 +154,11 @@ std::size_t weight(const Value& value, std::size_t limit) {
     }
   }
   return total;
+}
+
+bool equal(const Value& left, const Value& right) {
+  if (left.is_number() && right.is_number()) return compare_numbers(left, right) == 0;
+  return left == right;
 }
 
 Result<Value> apply(Op op, const Value& left, const Value& right) {

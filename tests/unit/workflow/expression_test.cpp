@@ -326,3 +326,36 @@ TEST_CASE("values as text") {
   CHECK(to_text(Value({{"b", 1}, {"a", {1, 2}}})) == R"({"a":[1,2],"b":1})");
   CHECK(to_text(Value::array({"\xff"})) == "[\"\xef\xbf\xbd\"]");
 }
+
+TEST_CASE("what evaluations share is computed once, and changes no result") {
+  struct Counted : FixedContext {
+    mutable int asked = 0;
+    Value outputs(TaskIndex task) const override {
+      ++asked;
+      return FixedContext::outputs(task);
+    }
+  };
+  const std::string text =
+      GENERATE("fromJSON(needs.prep.outputs.rows) > matrix.seed", "number(needs.train.outputs.accuracy)[matrix.seed]",
+               "toJSON(matrix.seed == 1 ? params.list : params.name)",
+               "length(matrix.seed == 1 && needs.prep || params.list)", "toJSON(params.list[matrix.seed])",
+               "fromJSON(needs.prep.outputs.path)[matrix.seed]", "toJSON(needs) != run.status",
+               "success() && contains(string(needs.train.outputs.accuracy), string(matrix.seed))");
+  INFO(text);
+  std::vector<Diagnostic> diagnostics;
+  const auto expression = Expression::compile(text, {1, 1}, check_context(), diagnostics);
+  REQUIRE(expression);
+  Memo memo;
+  Counted counted;
+  for (const int seed : {0, 1, 2, 1, 0, 3}) {
+    counted.matrix_["seed"] = seed;
+    counted.success_ = seed != 2;
+    const Result<Value> shared = expression->evaluate(counted, memo);
+    FixedContext alone = counted;
+    const Result<Value> expected = expression->evaluate(alone);
+    REQUIRE(shared.has_value() == expected.has_value());
+    if (expected) CHECK(*shared == *expected);
+    if (!expected) CHECK(shared.error().message == expected.error().message);
+  }
+  if (text != "toJSON(needs) != run.status") CHECK(counted.asked <= 1);
+}

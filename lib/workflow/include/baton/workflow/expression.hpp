@@ -60,6 +60,22 @@ struct CheckContext {
   std::vector<std::string> env_names;
 };
 
+// What evaluations have in common whose contexts differ in nothing but `matrix`, `run` and the status functions. The
+// expressions have to outlive it.
+class Memo {
+ public:
+  Memo();
+  ~Memo();
+  Memo(const Memo&) = delete;
+  Memo& operator=(const Memo&) = delete;
+
+  struct Data;
+
+ private:
+  friend class Expression;
+  std::unique_ptr<Data> data_;
+};
+
 struct Origin;  // of a text in the user's file
 
 // One compiled expression; immutable and cheap to copy. Evaluation has no loops, no I/O and limits on steps and sizes.
@@ -71,6 +87,8 @@ class Expression {
   static std::optional<Expression> compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                            std::vector<Diagnostic>& diagnostics);
   [[nodiscard]] Result<Value> evaluate(const EvalContext& context) const;
+  // The same; what an earlier evaluation found is not computed again.
+  [[nodiscard]] Result<Value> evaluate(const EvalContext& context, Memo& memo) const;
   // `any` if not known before evaluation. Where it is a string, the value may be null: an output that was not written.
   [[nodiscard]] Type type() const;
   [[nodiscard]] const std::string& text() const;
@@ -85,6 +103,7 @@ class Expression {
   Expression() = default;
 
  private:
+  [[nodiscard]] Result<Value> evaluate(const EvalContext& context, Memo::Data& shared, bool keeps) const;
   friend std::optional<Expression> compile_expression(std::string_view text, Origin origin, bool secret_allowed,
                                                       const CheckContext& context,
                                                       std::vector<Diagnostic>& diagnostics);
