@@ -299,6 +299,7 @@ class Evaluator {
     for (std::size_t i = 0; i < instruction.arg; ++i) operands.push_back(pop());
     std::vector<const Value*> args;
     std::reverse(operands.begin(), operands.end());
+    args.reserve(operands.size());
     for (const Operand& operand : operands) args.push_back(&operand.get());
     const bool last = std::all_of(operands.begin(), operands.end(), [](const Operand& o) { return o.lasts(); });
     return push_made(instruction, args, last, [&] { return called(callee, operands, args); });
