@@ -6,7 +6,7 @@
 
 namespace baton::worker {
 
-TEST_CASE("an output file that cannot be opened for want of descriptors is read later") {
+TEST_CASE("without descriptors to spare, an output file that cannot be opened is read later") {
   TempFolder temp;
   const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   bool alive = false;
@@ -38,7 +38,7 @@ TEST_CASE("an output file that cannot be opened for want of descriptors is read 
   CHECK(outcome.outputs.at("x") == "1");
 }
 
-TEST_CASE("the one descriptor that a free slot gives back is enough to read an output file") {
+TEST_CASE("without descriptors to spare, the one of a free slot is enough to read an output file") {
   TempFolder temp;
   const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   bool alive = false;
@@ -97,7 +97,8 @@ TEST_CASE("what no kill could be sent to is not given up") {
   CHECK(daemon.find<wire::Exited>(1)->outcome.message.empty());
 }
 
-TEST_CASE("a main process in a control group is killed without descriptors, and the rest is not counted as hit") {
+TEST_CASE(
+    "without descriptors to spare, a main process in a control group is killed, and the rest is not counted as hit") {
   ::unsetenv("BATON_CONTAINMENT");
   TempFolder temp;
   auto containment = make_containment(temp.folder(), system_host());
@@ -143,7 +144,7 @@ TEST_CASE("a main process in a control group is killed without descriptors, and 
   containment->leave();
 }
 
-TEST_CASE("free slots give their logs' descriptors to one that has none, and get their segments again") {
+TEST_CASE("without descriptors to spare, free slots give up those of their logs, and get their segments again") {
   TempFolder temp;
   Slots slots(temp.folder());
   REQUIRE(slots.open({}, {}));
