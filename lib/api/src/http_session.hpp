@@ -1,4 +1,5 @@
-// HTTP/1.1 on one connection, by Beast. Included by session.cpp and session_streams.cpp alone: Beast is slow to compile.
+// HTTP/1.1 on one connection, by Beast. Included by session.cpp and session_streams.cpp alone: Beast is slow to
+// compile.
 #pragma once
 #include <spdlog/spdlog.h>
 #include <baton/base/limits.hpp>
