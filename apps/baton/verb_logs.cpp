@@ -118,7 +118,7 @@ Outcome follow_logs(Session& session, const LogsOptions& options, const views::R
     if (*end == FollowEnd::interrupted) leave_interrupted(session);
   }
   const std::optional<std::size_t> incomplete = streams.finish(interrupts);
-  if (streams.has_gap()) session.notice("the daemon was away: with --tail, what was written meanwhile is missing");
+  if (streams.has_gap()) session.notice("the daemon was away: with --tail, what was written meanwhile may be missing");
   if (!incomplete) leave_interrupted(session);
   if (*incomplete != 0) {
     return refuse(ErrorCode::unavailable, "the connection broke before {} could be read to the end",

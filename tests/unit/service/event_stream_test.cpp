@@ -76,6 +76,15 @@ EventStreamOptions one_run(bool follow) {
 
 }  // namespace
 
+TEST_CASE("A tail is as long as was asked for, also if that is more than a piece") {
+  Fixture f(3'348);
+  EventStreamOptions options = everything(false);
+  options.tail = 2'500;
+  f.open(std::move(options));
+  f.pump();
+  CHECK(f.seen == range(849, 3'348));
+}
+
 TEST_CASE("A stream gives what the store has and ends") {
   Fixture f(2500);
   f.open(everything(false));
