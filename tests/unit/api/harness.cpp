@@ -85,14 +85,16 @@ bool RawSocket::send(std::string_view bytes) const {
 }
 
 std::string RawSocket::read_until(std::string_view end) const {
-  std::string text;
   std::array<char, 16384> piece;
-  while (end.empty() || text.find(end) == text.npos) {
+  while (end.empty() || received_.find(end) == received_.npos) {
     const ssize_t bytes = ::recv(fd_, piece.data(), piece.size(), 0);
-    if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return "TIMED OUT after: " + text;
-    if (bytes <= 0) break;
-    text.append(piece.data(), static_cast<std::size_t>(bytes));
+    if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return "TIMED OUT after: " + received_;
+    if (bytes <= 0) return std::exchange(received_, {});
+    received_.append(piece.data(), static_cast<std::size_t>(bytes));
   }
+  const std::size_t length = received_.find(end) + end.size();
+  std::string text = received_.substr(0, length);
+  received_.erase(0, length);
   return text;
 }
 

@@ -58,12 +58,13 @@ class RawSocket {
  public:
   explicit RawSocket(const std::string& path);  // connects
   explicit RawSocket(int fd) : fd_(fd) {}       // takes over
-  RawSocket(RawSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  RawSocket(RawSocket&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), received_(std::exchange(other.received_, {})) {}
   ~RawSocket();
 
   // False if the other side does not take it.
   bool send(std::string_view bytes) const;
-  // Until `end` was received, or everything if the connection ends before.
+  // Up to and with `end`, or everything if the connection ends before. What came after it is for the next read.
   [[nodiscard]] std::string read_until(std::string_view end) const;
   [[nodiscard]] std::string read_to_end() const { return read_until({}); }
   void close();
@@ -71,6 +72,7 @@ class RawSocket {
 
  private:
   int fd_ = -1;
+  mutable std::string received_;  // and not yet read
 };
 
 // Sends a request that ends the connection and returns the whole answer.
