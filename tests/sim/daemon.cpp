@@ -127,14 +127,15 @@ class Daemon::SimClock final : public service::Clock {
 class Daemon::Ports final : public executor::LinkPorts {
  public:
   explicit Ports(Daemon& daemon) : daemon_(daemon) {}
-  Result<std::shared_ptr<executor::Stream>> dial(const executor::LinkOptions&,
+  Result<std::shared_ptr<executor::Stream>> dial(const executor::LinkOptions& link,
                                                  executor::Stream::Handlers handlers) override {
     Site& site = daemon_.site_;
-    site.channel = std::make_shared<Channel>(site.world, ++site.channels);
-    auto stream =
-        std::make_shared<SimStream>(site, daemon_.incarnation_, daemon_.life_, site.channel, std::move(handlers));
+    const std::size_t machine = link.id.value();
+    const auto channel = std::make_shared<Channel>(site.world, ++site.channels);
+    site.dialled[machine] = channel;
+    auto stream = std::make_shared<SimStream>(site, daemon_.incarnation_, daemon_.life_, channel, std::move(handlers));
     stream->listen();
-    site.machine.attach(site.channel);
+    site.machines.at(machine)->attach(channel);
     return stream;
   }
   std::unique_ptr<executor::Timer> make_timer() override {
@@ -231,10 +232,16 @@ Daemon::Daemon(Site& site) : site_(site) {
   incarnation_ = recovered->incarnation;
   site.model.began(incarnation_, *recovered);
   executor::WorkerExecutorOptions options{.daemon_id = recovered->state_id, .incarnation = incarnation_, .links = {}};
-  executor::LinkOptions link;
-  link.name = "local";
-  link.boot_file = site.boot_file;
-  options.links.push_back(std::move(link));
+  std::map<WorkerId, std::string> names;
+  for (std::uint32_t worker = 0; worker < site.machines.size(); ++worker) {
+    executor::LinkOptions link;
+    link.id = WorkerId(worker);
+    link.name = kMachineNames[worker];
+    link.labels = {kMachineNames[worker]};
+    link.boot_file = fmt::format("{}{}", site.boot_file, worker);
+    names[link.id] = link.name;
+    options.links.push_back(std::move(link));
+  }
   executor_ = std::make_unique<executor::LinkSet>(
       std::make_unique<Ports>(*this), std::move(options),
       [this](std::vector<engine::Event> events) { scheduler_->enqueue(std::move(events)); });
@@ -255,8 +262,8 @@ Daemon::Daemon(Site& site) : site_(site) {
   scheduler_ = std::make_unique<service::Scheduler>(engine::Engine(recovered->counters), std::move(ports));
   // As Daemon::serve.
   std::vector<engine::Event> events;
-  events.emplace_back(engine::WorkersConfigured{.names = {{WorkerId(0), "local"}}});
-  events.emplace_back(engine::PoolsChanged{});
+  events.emplace_back(engine::WorkersConfigured{.names = std::move(names)});
+  events.emplace_back(engine::PoolsChanged{kPools});
   for (engine::RunSnapshot& run : recovered->runs) {
     auto workflow = site.workflows.at(run.created.workflow);
     if (auto fits = engine::check_snapshot(run, *workflow); !fits) throw Violation{"P9 recovery", fits.error().message};
@@ -291,6 +298,7 @@ void Daemon::submit(const std::string& workflow) {
   event.workflow = site_.workflows.at(workflow);
   event.bundle_hash = workflow;
   event.working_dir = "/";
+  if (!event.workflow->params.empty()) event.params["p"] = 0;
   scheduler_->request(
       std::move(event),
       [this, id](service::RequestAnswer answer) {
@@ -319,12 +327,15 @@ void Daemon::cancel(RunKey run) {
   });
 }
 
-void Daemon::retry(RunKey run) {
-  scheduler_->after_commits([this, run] {
+void Daemon::retry(RunKey run, std::optional<std::int64_t> param) {
+  scheduler_->after_commits([this, run, param] {
     auto snapshot = store_->snapshot(run);
     if (!snapshot) return;
     engine::RetryRun event;
     event.run = run;
+    if (param && !site_.workflows.at(snapshot->created.workflow)->params.empty()) {
+      event.params = Value::object({{"p", *param}});
+    }
     std::vector<engine::Event> before;
     if (!scheduler_->engine().is_active(run)) {
       auto workflow = site_.workflows.at(snapshot->created.workflow);

@@ -25,11 +25,11 @@ struct NoStart {};
 struct Site {
   World& world;
   Model& model;
-  Machine& machine;
+  std::vector<std::unique_ptr<Machine>>& machines;  // by worker
   std::string database;
-  std::string boot_file;
+  std::string boot_file;  // of each worker, with its number behind
   std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> workflows;  // by name
-  std::shared_ptr<Channel> channel;                                                // the last one dialled
+  std::map<std::size_t, std::shared_ptr<Channel>> dialled;                         // the last one, by worker
   std::uint64_t channels = 0;
   std::int64_t clock_offset = 0;
   // Armed by the plan.
@@ -53,7 +53,7 @@ class Daemon {
 
   void submit(const std::string& workflow);
   void cancel(RunKey run);
-  void retry(RunKey run);
+  void retry(RunKey run, std::optional<std::int64_t> param);
   void decide(InstanceKey key, bool approve);
   void check() const { scheduler_->engine().check(); }
 

@@ -19,7 +19,7 @@ struct SessionCrash {};
 
 class Machine {
  public:
-  Machine(World& world, Model& model, std::string path);
+  Machine(World& world, Model& model, std::string name, std::string path);
   ~Machine();
 
   // A daemon dials: attach makes sure of a supervisor, which forks a session on this channel.
@@ -53,6 +53,7 @@ class Machine {
     bool ignores_term = false;
     std::int32_t status = 0;
     std::shared_ptr<Life> life = std::make_shared<Life>();
+    Model::Start start;
     std::string output_path;
   };
   struct Session {
@@ -76,7 +77,7 @@ class Machine {
 
   pid_t fresh_pid();
   worker::SpawnResult spawn(const worker::SpawnPlan& plan);
-  void run_process(pid_t pid, std::string output_path);
+  void run_process(pid_t pid);
   void end_process(pid_t pid, std::int32_t status);
   void bury(pid_t pid, bool seen);
   void supervise();
@@ -85,7 +86,7 @@ class Machine {
 
   World& world_;
   Model& model_;
-  std::string path_;
+  std::string name_, path_;
   std::unique_ptr<worker::Host> host_;
   std::optional<worker::Folder> folder_;  // stays open: the supervisor's
   std::int64_t wall_offset_ = std::int64_t{1'700'000'000} * 1'000'000;

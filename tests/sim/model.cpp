@@ -1,21 +1,13 @@
 #include "model.hpp"
 
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <array>
 
 namespace baton::sim {
-namespace {
 
 using engine::AttemptState;
 using engine::InstancePhase;
 using engine::RunState;
-using workflow::FailureKind;
-
-bool is_over(AttemptState state) { return state >= AttemptState::succeeded; }
-
-}  // namespace
 
 void Model::began(std::uint64_t incarnation, const store::Recovered& recovered) {
   require(incarnation > incarnation_, "P6 incarnations grow", "{} after {}", incarnation, incarnation_);
@@ -55,6 +47,11 @@ void Model::committed(const std::vector<Decision>& decisions, std::uint64_t inca
         ended.insert(run->run);
       }
     }
+    for (const engine::Record& record : decision.records) {
+      if (const auto* instance = std::get_if<engine::InstanceChanged>(&record)) check_outputs(*instance);
+      if (const auto* expanded = std::get_if<engine::TaskExpanded>(&record)) check_expansion(*expanded);
+    }
+    check_shares();
   }
   for (const RunKey run : ended) check_final(run);
 }
@@ -85,7 +82,10 @@ void Model::put(const engine::TaskExpanded& record) {
   });
 }
 
-void Model::put(const engine::InstanceChanged& record) { instances_[record.key] = record; }
+void Model::put(const engine::InstanceChanged& record) {
+  instances_[record.key] = record;
+  if (record.outputs && record.outputs->contains("x")) outputs_[record.key] = record.outputs->at("x");
+}
 
 // However the clock is set, nothing is due before its time. Less than a second is not taken for setting it.
 void Model::check_wait(const engine::InstanceChanged& record, const Decision& decision) {
@@ -118,7 +118,10 @@ void Model::put(const engine::AttemptChanged& record) {
               "attempt {} has the number or the time of {}", record.id.value(), id.value());
     }
     attempts_[record.id] = record;
-    truths_[record.id].may_be_lost = world_.now() < unsettled_until_;
+    truths_[record.id].may_be_lost = world_.now() < unsettled_until_[record.worker];
+    if (const Value& params = runs_.at(record.key.run).params; params.contains("p")) {
+      truths_[record.id].param = params.at("p");
+    }
   } else {
     if (is_over(before->second.state)) {
       require(record.state == before->second.state && record.failure == before->second.failure, "P3 an end is final",
@@ -127,43 +130,6 @@ void Model::put(const engine::AttemptChanged& record) {
     before->second = record;
   }
   if (is_over(record.state)) check_end(record);
-}
-
-// The end that is written is the one that was, or an honest "lost".
-void Model::check_end(const engine::AttemptChanged& attempt) {
-  const Truth& truth = truths_[attempt.id];
-  const auto id = attempt.id.value();
-  const bool exited = truth.status && WIFEXITED(*truth.status);
-  const std::string invariant = "P3 no made-up end";
-  switch (attempt.failure.kind) {
-    case FailureKind::none:
-    case FailureKind::missing_output:
-      require(exited && WEXITSTATUS(*truth.status) == 0, invariant, "attempt {} did not exit with 0", id);
-      break;
-    case FailureKind::exit:
-      require(exited && WEXITSTATUS(*truth.status) == attempt.failure.detail, invariant,
-              "attempt {} did not exit with {}", id, attempt.failure.detail);
-      break;
-    case FailureKind::signal:
-      require(truth.status && WIFSIGNALED(*truth.status) && WTERMSIG(*truth.status) == attempt.failure.detail,
-              invariant, "attempt {} was not ended by signal {}", id, attempt.failure.detail);
-      break;
-    case FailureKind::timeout:
-      require(truth.starts == 1 && truth.status && task(attempt.key).timeout, invariant, "attempt {} has no timeout",
-              id);
-      break;
-    case FailureKind::cancelled:
-      require(runs_.at(attempt.key.run).cancel_requested || task(attempt.key).fail_fast, invariant,
-              "attempt {} was not cancelled", id);
-      break;
-    case FailureKind::worker_lost:
-      require(truth.may_be_lost || (truth.status && !truth.seen), "P3 no exit is lost",
-              "attempt {} is lost, though its end was seen", id);
-      break;
-    default:
-      throw Violation{invariant, fmt::format("attempt {}: {}", id, workflow::to_string(attempt.failure))};
-  }
-  require(truth.alive == 0, "P8 nothing is left", "attempt {} has ended, {} processes live", id, truth.alive);
 }
 
 void Model::check_final(RunKey key) {
@@ -226,19 +192,10 @@ void Model::check_rules(RunKey key) const {
     const Turn was = phase == InstancePhase::skipped           ? Turn::skipped
                      : phase == InstancePhase::upstream_failed ? Turn::upstream_failed
                                                                : Turn::starts;
-    require(turn == was, "a task's state follows from the rules", "run {} t{} is {}", key.value(), task,
+    const bool no_instances = phase == InstancePhase::skipped && turn == Turn::starts && is_empty(key, task);
+    require(turn == was || no_instances, "a task's state follows from the rules", "run {} t{} is {}", key.value(), task,
             engine::to_string(phase));
   });
-}
-
-void Model::check_alive(RunKey run) const {
-  for (const auto& [id, attempt] : attempts_) {
-    if (attempt.key.run != run) continue;
-    const auto truth = truths_.find(id);
-    require(truth == truths_.end() || truth->second.alive == 0, "P4 an ended run has no process", "attempt {}",
-            id.value());
-    require(is_over(attempt.state), "runs end when their attempts have", "attempt {}", id.value());
-  }
 }
 
 const workflow::TaskSpec& Model::task(InstanceKey key) const {
@@ -267,25 +224,6 @@ void Model::cancel_answered(RunKey run) {
   if (runs_.at(run).cancel_requested) cancel_answered_.insert(run);
 }
 
-// Effects leave in the order of their steps: what is launched behind an answered cancel was decided behind it. Only a
-// stale daemon does not know of the cancel.
-void Model::launch_sent(AttemptId attempt, std::uint64_t incarnation) const {
-  require(attempts_.contains(attempt), "P2 launched when durable", "attempt {}", attempt.value());
-  require(incarnation < incarnation_ || !cancel_answered_.contains(attempts_.at(attempt).key.run),
-          "P4 no launch after an answered cancel", "attempt {}", attempt.value());
-}
-
-void Model::forget_sent(AttemptId attempt) const {
-  const auto known = attempts_.find(attempt);
-  require(known == attempts_.end() || is_over(known->second.state), "P3 forgotten when durable", "attempt {}",
-          attempt.value());
-}
-
-void Model::admitted(std::uint64_t incarnation, std::uint64_t highest) {
-  unsettled_until_ = std::min(unsettled_until_, world_.now() + 10 * kSecond);
-  require(incarnation >= highest, "P6 a stale daemon is refused", "{} was admitted after {}", incarnation, highest);
-}
-
 bool Model::succeeded(RunKey run, TaskIndex need) const {
   for (auto at = instances_.lower_bound({run, need, 0});
        at != instances_.end() && at->first.run == run && at->first.task == need; ++at) {
@@ -300,42 +238,6 @@ bool Model::ended(RunKey run, TaskIndex need) const {
     if (!engine::is_final(at->second.phase)) return false;
   }
   return true;
-}
-
-void Model::process_started(AttemptId attempt) {
-  Truth& truth = truths_[attempt];
-  ++truth.starts;
-  ++truth.alive;
-  require(truth.starts == 1, "P2 at most once", "attempt {} started {} times", attempt.value(), truth.starts);
-  const auto known = attempts_.find(attempt);
-  require(known != attempts_.end(), "P2 started when durable", "attempt {}", attempt.value());
-  require(!is_over(known->second.state), "P4 what has ended never starts", "attempt {}", attempt.value());
-  const InstanceKey key = known->second.key;
-  const workflow::TaskSpec& spec = task(key);
-  if (spec.is_finally) {
-    const auto& all = specs_.at(created_.at(key.run).workflow)->tasks;
-    for (std::uint32_t t = 0; t < all.size(); ++t) {
-      if (!all[t].is_finally) require(ended(key.run, TaskIndex(t)), "P7 finally comes last", "run {}", key.run.value());
-    }
-  }
-  for (const TaskIndex need : spec.needs) {
-    const bool durable = spec.condition ? ended(key.run, need) : succeeded(key.run, need);
-    require(durable, "P7 upstream is durable", "attempt {} of task {}", attempt.value(), key.task.value());
-  }
-}
-
-void Model::process_ended(AttemptId attempt, std::int32_t status, bool seen) {
-  Truth& truth = truths_[attempt];
-  --truth.alive;
-  truth.status = status;
-  truth.seen = seen;
-}
-
-void Model::memory_lost() {
-  unsettled_until_ = ~Time{0};
-  for (const auto& [id, attempt] : attempts_) {
-    if (!is_over(attempt.state)) truths_[id].may_be_lost = true;
-  }
 }
 
 bool Model::all_ended() const {

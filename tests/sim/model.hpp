@@ -10,10 +10,17 @@
 #include <set>
 #include <string>
 
+#include "plan.hpp"
 #include "rules.hpp"
 #include "world.hpp"
 
 namespace baton::sim {
+
+// What a machine has. Devices 0 and 1 are GPUs.
+inline constexpr std::int64_t kMachineCpuMilli = 2000;
+inline constexpr std::size_t kMachineDevices = 2;
+
+inline bool is_over(engine::AttemptState state) { return state >= engine::AttemptState::succeeded; }
 
 class Model {
  public:
@@ -44,13 +51,20 @@ class Model {
   void forget_sent(AttemptId attempt) const;
 
   // --- the machines ---
-  void admitted(std::uint64_t incarnation, std::uint64_t highest);
-  void process_started(AttemptId attempt);
+  // What a process found around it.
+  struct Start {
+    std::string machine;
+    std::string devices;  // "0,1": CUDA_VISIBLE_DEVICES
+    std::string param;    // what `params.p` was for it; empty: it did not ask
+  };
+  void admitted(const std::string& machine, std::uint64_t incarnation, std::uint64_t highest);
+  void process_started(AttemptId attempt, const Start& start);
+  void process_wrote(AttemptId attempt, std::string output) { truths_[attempt].output = std::move(output); }
   void process_killed(AttemptId attempt) { truths_[attempt].killed = true; }
   void process_ended(AttemptId attempt, std::int32_t status, bool seen);
   void exit_unseen(AttemptId attempt) { truths_[attempt].seen = false; }
   void process_left(AttemptId attempt, int change) { truths_[attempt].alive += change; }
-  void memory_lost();  // a reboot, or a journal that is torn: attempts of before may be lost
+  void memory_lost(const std::string& machine);  // a reboot, or a journal that is torn: attempts of before may be lost
 
   // --- at the end ---
   [[nodiscard]] bool all_ended() const;
@@ -69,6 +83,9 @@ class Model {
     std::optional<std::int32_t> status;
     bool seen = false;  // by a session or supervisor that lived
     bool may_be_lost = false;
+    std::string machine, devices;  // once it has started
+    std::string output;            // the value of `x`
+    Value param;                   // of its run, when it was made
   };
   // What a daemon decided to wait for; the next one cannot know how far the clock was set meanwhile.
   struct Wait {
@@ -78,6 +95,12 @@ class Model {
   void put(const engine::RunCreated& record);
   void put(const engine::RunChanged& record);
   void put(const engine::TaskExpanded& record);
+  void check_outputs(const engine::InstanceChanged& record) const;
+  void check_expansion(const engine::TaskExpanded& record) const;
+  // Whether the matrix that the task got out of another one's output has no combination.
+  [[nodiscard]] bool is_empty(RunKey run, std::size_t task) const;
+  void check_room(AttemptId attempt) const;
+  void check_shares() const;
   void put(const engine::InstanceChanged& record);
   void put(const engine::DueChanged& record) { instances_.at(record.key).due = record.due; }
   void put(const engine::AttemptChanged& record);
@@ -92,13 +115,15 @@ class Model {
   [[nodiscard]] bool ended(RunKey run, TaskIndex task) const;
 
   World& world_;
-  Time unsettled_until_ = 0;  // attempts made before the daemon knows of a reboot may never have reached the worker
+  // Attempts made before the daemon knows of a machine's reboot may never have reached it.
+  std::map<std::string, Time> unsettled_until_;
   std::uint64_t incarnation_ = 0;
   std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> specs_;
   std::map<std::string, std::optional<std::vector<RuleTask>>> rules_;  // nullopt: not in their power
   std::map<RunKey, engine::RunCreated> created_;
   std::map<RunKey, engine::RunChanged> runs_;
   std::map<InstanceKey, engine::InstanceChanged> instances_;
+  std::map<InstanceKey, std::string> outputs_;  // the value of `x`
   std::map<InstanceKey, Wait> waits_;
   std::map<AttemptId, engine::AttemptChanged> attempts_;
   std::map<AttemptId, Truth> truths_;

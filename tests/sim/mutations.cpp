@@ -23,7 +23,7 @@ struct Named {
   bool by_graphs = false;  // the small graphs catch it, and no seed need
 };
 
-constexpr std::array<Named, 16> kMutations{{
+constexpr std::array<Named, 19> kMutations{{
     {Mutation::launch_before_commit, "launch_before_commit"},
     {Mutation::forget_before_commit, "forget_before_commit"},
     {Mutation::answer_before_commit, "answer_before_commit"},
@@ -38,6 +38,9 @@ constexpr std::array<Named, 16> kMutations{{
     {Mutation::launch_after_cancel, "launch_after_cancel"},
     {Mutation::run_after_skip, "run_after_skip", true},
     {Mutation::ignore_reboot, "ignore_reboot"},
+    {Mutation::ignore_pool, "ignore_pool"},
+    {Mutation::forget_grants, "forget_grants"},
+    {Mutation::share_device, "share_device"},
     {Mutation::wait_by_the_clock, "wait_by_the_clock"},
     {Mutation::skip_session_lock, "skip_session_lock"},
 }};

@@ -32,7 +32,7 @@ class SimHost final : public worker::Host {
   [[nodiscard]] TimePoint wall_time() const override { return machine_.wall(); }
   [[nodiscard]] std::string name() const override { return "simulated"; }
   [[nodiscard]] worker::HostResources resources() const override {
-    return {.cpu_milli = 2000, .memory_bytes = std::int64_t{1} << 30, .gpus = {}};
+    return {.cpu_milli = kMachineCpuMilli, .memory_bytes = std::int64_t{1} << 30, .gpus = {{0, "one"}, {1, "two"}}};
   }
   worker::SpawnResult spawn(const worker::SpawnPlan& plan) override { return machine_.spawn(plan); }
   std::optional<worker::ExitedChild> peek_exited() override {

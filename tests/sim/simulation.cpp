@@ -49,13 +49,16 @@ class Simulation {
       : plan_(plan),
         world_(seed, trace),
         model_(world_),
-        machine_(world_, model_, folder + "/worker"),
         site_{.world = world_,
               .model = model_,
-              .machine = machine_,
+              .machines = machines_,
               .database = folder + "/db",
               .boot_file = folder + "/boot"} {
     std::filesystem::copy_file(template_database(folder), site_.database);
+    for (std::size_t i = 0; i < plan.machines; ++i) {
+      const std::string& name = kMachineNames[i];
+      machines_.push_back(std::make_unique<Machine>(world_, model_, name, folder + "/" + name));
+    }
     add_workflows(site_, plan);
     for (const auto& [name, workflow] : site_.workflows) {
       if (name != "child") mains_.push_back(name);
@@ -128,7 +131,7 @@ class Simulation {
     if (!daemon_ || stale_) return;
     daemon_->life()->frozen = true;
     stale_ = std::move(daemon_);
-    if (action.a % 2 == 0 && site_.channel) cut(action);
+    if (action.a % 2 == 0) cut(action);
     start_daemon();
     world_.after(action.b % (8 * kSecond), nullptr, [this] { wake_stale(); });
   }
@@ -139,11 +142,13 @@ class Simulation {
     // Its own clock goes on; it must end by itself when it wants to write.
     world_.after(20 * kSecond, nullptr, [this] { stale_.reset(); });
   }
+  [[nodiscard]] std::size_t machine_of(const Action& action) const { return (action.b >> 32) % machines_.size(); }
   void cut(const Action& action) {
-    if (!site_.channel) return;
+    const auto dialled = site_.dialled.find(machine_of(action));
+    if (dialled == site_.dialled.end()) return;
     const auto notice = [](std::uint64_t chance) { return chance % 6 == 0 ? 12 * kSecond : chance % (20 * kMs); };
-    site_.channel->to_worker->cut(action.a, notice(action.b));
-    site_.channel->to_daemon->cut(action.b, notice(action.a));
+    dialled->second->to_worker->cut(action.a, notice(action.b));
+    dialled->second->to_daemon->cut(action.b, notice(action.a));
   }
 
   std::optional<RunKey> some_run(std::uint64_t chance, bool ended) const {
@@ -166,7 +171,10 @@ class Simulation {
         if (const auto run = some_run(action.a, false); run && served) daemon_->cancel(*run);
         return;
       case What::retry:
-        if (const auto run = some_run(action.a, true); run && served) daemon_->retry(*run);
+        if (const auto run = some_run(action.a, true); run && served) {
+          daemon_->retry(*run,
+                         action.b % 2 == 0 ? std::optional(static_cast<std::int64_t>(action.b % 9)) : std::nullopt);
+        }
         return;
       case What::decide:
         if (served) decide(action.a);
@@ -196,18 +204,19 @@ class Simulation {
     }
   }
   void act_on_machine(const Action& action) {
+    Machine& machine = *machines_[machine_of(action)];
     switch (action.what) {
       case What::crash_session:
-        return machine_.crash_session(action.a);
+        return machine.crash_session(action.a);
       case What::crash_in_session:
-        return machine_.crash_in_session(action.a);
+        return machine.crash_in_session(action.a);
       case What::crash_supervisor:
-        return machine_.crash_supervisor();
+        return machine.crash_supervisor();
       case What::crash_both:
-        machine_.crash_supervisor();
-        return machine_.crash_session(action.a);
+        machine.crash_supervisor();
+        return machine.crash_session(action.a);
       case What::reboot:
-        return action.b % 2 == 0 ? machine_.reboot(action.a) : machine_.reboot_after_spawn(action.a);
+        return action.b % 2 == 0 ? machine.reboot(action.a) : machine.reboot_after_spawn(action.a);
       case What::slow_disk:
         site_.slow_until = world_.now() + 5 * kSecond;
         return;
@@ -215,7 +224,7 @@ class Simulation {
         site_.duplicates = 1 + action.a % 20;
         return;
       case What::tear_journal:
-        return machine_.tear_journal(action.a);
+        return machine.tear_journal(action.a);
       default:
         return;
     }
@@ -230,7 +239,7 @@ class Simulation {
   void step_clock(const Action& action) {
     const auto by = static_cast<std::int64_t>(action.a % (6 * 3600 * kSecond)) - std::int64_t{3 * 3600} * 1'000'000;
     site_.clock_offset += by;
-    machine_.step_clock(by);
+    machines_.front()->step_clock(by);  // the daemon's own; the others keep time
   }
   void heal() {
     world_.say("-- heal");
@@ -241,17 +250,17 @@ class Simulation {
     site_.slow_until = 0;
     Disk::empty();
     site_.duplicates = 0;
-    machine_.stop_faults();
+    for (const auto& machine : machines_) machine->stop_faults();
     if (stale_) wake_stale();
     // A clock that was set back is set right again.
-    machine_.step_clock(-site_.clock_offset);
+    machines_.front()->step_clock(-site_.clock_offset);
     site_.clock_offset = 0;
   }
 
   const Plan& plan_;
   World world_;
   Model model_;
-  Machine machine_;
+  std::vector<std::unique_ptr<Machine>> machines_;
   Site site_;
   std::vector<std::string> mains_;
   std::unique_ptr<Daemon> daemon_, stale_;

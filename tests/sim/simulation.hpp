@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "world.hpp"
+#include "plan.hpp"
 
 namespace baton::sim {
 

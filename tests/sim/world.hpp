@@ -1,4 +1,4 @@
-// Virtual time, chance from a seed, and what goes wrong when: the plan.
+// Virtual time and chance from a seed.
 //
 // Everything in a simulation happens in one thread, in the order of the world's queue. Chance is a hash of the seed and
 // of what it is about, so that leaving out one action of a plan does not change what the others meet.
@@ -97,43 +97,5 @@ class World {
   std::uint64_t digest_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
 };
-
-enum class What : std::uint8_t {
-  submit,
-  cancel,
-  retry,
-  decide,
-  clock_step,
-  cut,
-  freeze_daemon,
-  crash_daemon,
-  crash_before_commit,
-  crash_after_commit,
-  crash_in_release,
-  crash_session,
-  crash_in_session,
-  crash_supervisor,
-  crash_both,
-  reboot,
-  slow_disk,
-  duplicate,
-  tear_journal,
-  full_disk,
-};
-std::string_view to_string(What what);
-
-struct Action {
-  Time when = 0;
-  What what = What::submit;
-  std::uint64_t a = 0, b = 0;
-};
-
-// The files of a workflow, and when what happens.
-struct Plan {
-  std::vector<std::string> workflows;  // a main file's text; `child.yaml` is beside it
-  std::string child;
-  std::vector<Action> actions;
-};
-Plan make_plan(std::uint64_t seed);
 
 }  // namespace baton::sim

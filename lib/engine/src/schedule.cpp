@@ -1,5 +1,6 @@
 // Fills free slots: who is next, whether something beside a worker keeps it back, and where it goes.
 #include <baton/base/limits.hpp>
+#include <baton/base/mutation.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -139,6 +140,7 @@ bool Engine::State::is_taken(const Blocker& blocker, const Run& run, TaskIndex t
     case Blocker::Kind::run_limit:
       return run.spec->max_active_tasks != 0 && run.active_count() >= run.spec->max_active_tasks;
     case Blocker::Kind::pool: {
+      if (mutated(Mutation::ignore_pool)) return false;
       const std::int64_t size = pool_size(blocker.name);
       const auto wanted = spec.pools.find(blocker.name);
       const std::int64_t slots = wanted == spec.pools.end() ? 1 : wanted->second;

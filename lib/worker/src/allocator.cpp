@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <baton/base/mutation.hpp>
 #include <baton/worker/resources.hpp>
 
 #include <algorithm>
@@ -77,6 +78,7 @@ std::optional<Grant> Allocator::take(const wire::Capacity& needs) {
 
 std::optional<std::uint64_t> Allocator::choose_devices(std::int64_t gpu_milli) const {
   if (gpu_milli == 0) return 0;
+  if (mutated(Mutation::share_device)) return 1;
   if (gpu_milli < kWhole) {
     // The fullest device that still has room, so that whole ones stay free.
     const Device* best = nullptr;

@@ -214,7 +214,8 @@ void Runner::welcome(const wire::Capacity& configured) {
   std::vector<AttemptId> order;
   for (const auto& [attempt, state] : attempts_) {
     order.push_back(attempt);
-    if (const auto* run = std::get_if<Running>(&state)) allocator_.adopt(run->grant);
+    const auto* run = std::get_if<Running>(&state);
+    if (run != nullptr && !mutated(Mutation::forget_grants)) allocator_.adopt(run->grant);
   }
   std::sort(order.begin(), order.end());
   for (const auto& [attempt, left] : unkillable_) allocator_.adopt(left.grant);

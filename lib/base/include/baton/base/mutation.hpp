@@ -21,6 +21,9 @@ enum class Mutation : std::uint8_t {
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
   run_after_skip,         // engine: what needs a skipped task runs
   ignore_reboot,          // worker and link: a boot is not noticed
+  ignore_pool,            // engine: a pool has room for everybody
+  forget_grants,          // worker: a session gives away what attempts of the one before still have
+  share_device,           // worker: the first GPU is given to everybody
   wait_by_the_clock,      // scheduler: what waits, waits until the clock says so
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };
