@@ -112,7 +112,11 @@ void Engine::State::enqueue(Run& run, TaskIndex task) {
 void Engine::State::dequeue(Run& run, TaskIndex task) {
   Group& group = run.group(task);
   if (group.place == QueuePlace::queued) queue_.erase(group.shape, rank(run, task));
-  if (group.place == QueuePlace::parked) queue_.unpark(rank(run, task));
+  if (group.place == QueuePlace::parked) {
+    const Blocker behind = *queue_.parked_on(rank(run, task));
+    queue_.unpark(rank(run, task));
+    freed(behind);  // who comes after it may want less, and have room
+  }
   pass_on(rank(run, task));
   group.place = QueuePlace::none;
   group.ready.clear();

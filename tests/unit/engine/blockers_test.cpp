@@ -84,6 +84,21 @@ tasks:
   CHECK(s.launched() == Names{"big"});
 }
 
+TEST_CASE("who waits behind one that is cancelled, and wants less, is asked") {
+  Scenario s("tasks: {big: {command: [b], pool: {p: 3}}}");
+  s.worker();
+  s.pools({{"p", 3}});
+  const RunKey two = s.submit_yaml("tasks: {two: {command: [h], pool: {p: 2}}}");
+  const RunKey one = s.submit_yaml("tasks: {one: {command: [h], pool: {p: 1}}}");
+  const RunKey big = s.submit();
+  const RunKey small = s.submit_yaml("tasks: {small: {command: [s], pool: {p: 1}}}");
+  s.succeeded("one", {}, one);
+  CHECK(s.launched(two) == Names{"two"});
+  CHECK(s.launched(small).empty());  // it is not its turn
+  REQUIRE(s.cancel(big));
+  CHECK(s.launched(small) == Names{"small"});
+}
+
 TEST_CASE("a pool without slots is closed") {
   Scenario s("tasks: {t: {command: [t], pool: p}}");
   s.worker();
