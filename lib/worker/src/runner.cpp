@@ -91,24 +91,13 @@ void Runner::kill(const wire::Kill& kill) {
 
 // An attempt that has no process and never will. A place in the queue that it may have is skipped later.
 void Runner::end_without_start(AttemptId attempt, wire::Outcome outcome) {
-  conclude(attempt, std::move(outcome), false);
+  conclude(attempt, keep_message(attempt, std::move(outcome)), false);
 }
 
 // The outcome is decided. `has_record`: the journal says it already.
-void Runner::conclude(AttemptId attempt, wire::Outcome outcome, bool has_record) {
-  Ended ended{std::move(outcome), false};
+void Runner::conclude(AttemptId attempt, Ended ended, bool has_record) {
   if (!has_record) {
     Record record = finished_record(attempt, ended.outcome);
-    if (!ended.outcome.outputs.empty() || !ended.outcome.message.empty()) {
-      // Should it fail, the outcome is the same but for its text; lost outputs make it a failure.
-      ended.has_side_file = write_details(folder_.fd.get(), attempt, ended.outcome).has_value();
-      if (!ended.has_side_file && !ended.outcome.outputs.empty()) {
-        ended.outcome.outputs.clear();
-        ended.outcome.cause = wire::ExitCause::missing_output;
-        ended.outcome.message = "its outputs could not be stored: the worker's disk is full or failing";
-        record = finished_record(attempt, ended.outcome);
-      }
-    }
     if (ended.has_side_file) record.flags |= Record::kHasSideFile;
     if (unkillable_.contains(attempt)) record.flags |= Record::kLeftBehind;
     if (!this->record(record)) return;

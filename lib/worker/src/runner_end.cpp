@@ -4,7 +4,6 @@
 #include <baton/base/quantity.hpp>
 #include <baton/worker/log_cap.hpp>
 #include <baton/worker/outcome.hpp>
-#include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
 
 #include <fcntl.h>
@@ -118,6 +117,7 @@ void Runner::journal_changed() {
 
 void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
   Running& run = *running(attempt);
+  run.let_go = true;
   if (run.killed || run.exited || run.lost) return;  // its end is under way
   Record killed(RecordKind::killed);
   killed.attempt = attempt.value();
@@ -206,6 +206,10 @@ void Runner::drain(AttemptId attempt) {
 
 void Runner::finish(AttemptId attempt, bool unkillable) {
   Running& run = *running(attempt);
+  const auto later = [&] {
+    draining_.insert(attempt);
+    set_due(attempt, run, host_.boot_ns() + kDrainCheck);
+  };
   const Record* exited = run.exited ? &*run.exited : nullptr;
   const Record* killed = run.killed ? &*run.killed : nullptr;
   const wire::Outcome recorded = outcome_of(run.started, exited, killed);
@@ -214,14 +218,16 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
-  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) {
-    draining_.insert(attempt);
-    return set_due(attempt, run, host_.boot_ns() + kDrainCheck);
-  }
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) return later();
   if (unkillable) {
     if (!outcome.message.empty()) outcome.message += "; ";
     outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
   }
+  // What `exited` says alone is enough where the slot's files are not needed to understand it.
+  const bool needs_files = (run.started.flags & Record::kHasSideFile) != 0;
+  const bool has_record = exited != nullptr && outcome == recorded && !needs_files;
+  auto ended = has_record ? Ended{std::move(outcome), false} : keep_details(attempt, run, std::move(outcome));
+  if (!ended) return later();
   set_due(attempt, run, 0);
   draining_.erase(attempt);
   bool reusable = !unkillable;
@@ -232,59 +238,10 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
     reusable = containment_->remove(attempt);
     allocator_.give_back(run.grant);
   }
-  // What `exited` says alone is enough where the slot's files are not needed to understand it.
-  const bool needs_files = (run.started.flags & Record::kHasSideFile) != 0;
-  const bool has_record = exited != nullptr && outcome == recorded && !needs_files;
   Slot* slot = run.slot;
-  conclude(attempt, std::move(outcome), has_record);
+  conclude(attempt, *std::move(ended), has_record);
   // Only now: a session that comes back before the record must find the attempt's files.
   if (!failure_) slots_.release(slot, reusable);
-}
-
-// nullopt: not now, because nothing can be opened. That says nothing of the file.
-std::optional<Result<std::string>> Runner::read_output_file(const Running& run) {
-  const std::string name = run.slot->folder + "/output";
-  const auto read = [&] { return read_file_at(folder_.fd.get(), name.c_str(), limits::kOutputFileBytes); };
-  auto text = read();
-  if (text || text.error().code != ErrorCode::io) return text;
-  slots_.close_free_logs();
-  Descriptor any(::openat(folder_.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!any && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) return std::nullopt;
-  any.reset();  // it may have been the last one
-  return read();
-}
-
-// False: not now.
-bool Runner::collect_outputs(const Running& run, wire::Outcome& outcome) {
-  const auto missing = [&](std::string message) {
-    outcome.cause = wire::ExitCause::missing_output;
-    outcome.message = std::move(message);
-    return true;
-  };
-  if (run.lost_files) return missing("what it should have put out is not known any more: its files are gone");
-  if (run.outputs.empty()) return true;
-  auto file = read_output_file(run);
-  if (!file) return false;
-  Result<std::string>& text = *file;
-  if (!text && text.error().code == ErrorCode::not_found) text = std::string();
-  if (!text && text.error().code == ErrorCode::limit) {
-    return missing(fmt::format("the output file is over {} bytes", limits::kOutputFileBytes));
-  }
-  if (!text) return missing("the output file cannot be read: " + text.error().message);
-  auto outputs = parse_outputs(*text);
-  if (!outputs) return missing("the output file is malformed: " + outputs.error().message);
-  std::string absent;
-  for (const std::string& declared : run.outputs) {
-    const auto value = outputs->find(declared);
-    if (value != outputs->end()) {
-      outcome.outputs.insert(*value);
-    } else {
-      absent += absent.empty() ? declared : ", " + declared;
-    }
-  }
-  if (absent.empty()) return true;
-  outcome.outputs.clear();
-  return missing("declared outputs were not written to $BATON_OUTPUT: " + absent);
 }
 
 void Runner::check_logs() {

@@ -157,7 +157,7 @@ void Runner::adopt(AttemptId attempt, const Ledger::Entry& entry, Slot* slot, bo
     outcome.detail = entry.spawn_failed->end.status;
     outcome.message.clear();
     slots_.release(slot, true);
-    return conclude(attempt, std::move(outcome), false);
+    return conclude(attempt, keep_message(attempt, std::move(outcome)), false);
   }
   run.lost = rebooted && !run.exited;
   const bool over = run.exited || run.lost;

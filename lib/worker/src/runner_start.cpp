@@ -148,7 +148,7 @@ void Runner::fail_to_start(AttemptId attempt, const Grant& grant, Slot* slot, in
     outcome.log = {started->start.segment, started->start.log_from, started->start.log_from};
   }
   if (slot != nullptr) slots_.release(slot, true);
-  conclude(attempt, std::move(outcome), false);
+  conclude(attempt, keep_message(attempt, std::move(outcome)), false);
 }
 
 }  // namespace baton::worker

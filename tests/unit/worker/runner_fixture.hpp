@@ -93,7 +93,10 @@ class TestHost final : public Host {
     return std::make_unique<Immortal>(alive_, removable, reachable, batches);
   }
 
+  void log(const std::string& problem) override { logged.push_back(problem); }
+
   std::uint64_t now = worker::boot_ns();
+  std::vector<std::string> logged;
   bool blind = false;
   bool removable = true;
   bool reachable = true;  // by signals
@@ -105,9 +108,12 @@ class TestHost final : public Host {
   bool& alive_;
 };
 
-inline Runner make_runner(TestHost& host, TempFolder& temp, int null_fd, Daemon& daemon) {
-  return Runner(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get())), null_fd, "boot",
+inline Runner make_runner(TestHost& host, const Folder& folder, int null_fd, Daemon& daemon) {
+  return Runner(host, folder, std::move(*Journal::open(folder.fd.get())), null_fd, "boot",
                 [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
+}
+inline Runner make_runner(TestHost& host, TempFolder& temp, int null_fd, Daemon& daemon) {
+  return make_runner(host, temp.folder(), null_fd, daemon);
 }
 
 // Turns the loop until `done`: time goes on from deadline to deadline, and children are waited for.

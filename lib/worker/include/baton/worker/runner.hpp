@@ -77,6 +77,8 @@ class Runner {
     bool lost = false;             // the main process is gone and nobody saw how
     bool lingered = false;         // something outlived the main process
     bool lost_files = false;       // what it declared cannot be read any more
+    bool waits_for_room = false;   // to keep its outputs
+    bool let_go = false;           // somebody stops it: its outputs are not worth waiting for
     std::uint64_t timeout_at = 0;  // boot_ns; 0: never
     std::uint64_t kill_at = 0;     // when SIGTERM's grace is over
     std::uint64_t give_up_at = 0;
@@ -93,7 +95,7 @@ class Runner {
   Running* running(AttemptId attempt);
   void set_due(AttemptId attempt, Running& run, std::uint64_t due);
   void end_without_start(AttemptId attempt, wire::Outcome outcome);
-  void conclude(AttemptId attempt, wire::Outcome outcome, bool has_record);
+  void conclude(AttemptId attempt, Ended ended, bool has_record);
   void compact_if_long();
 
   // runner_start.cpp
@@ -103,6 +105,12 @@ class Runner {
   void fail_to_start(AttemptId attempt, const Grant& grant, Slot* slot, int error, std::string message,
                      const Record* started);
 
+  // runner_outputs.cpp
+  std::optional<Result<std::string>> read_output_file(const Running& run);
+  [[nodiscard]] bool collect_outputs(const Running& run, wire::Outcome& outcome);
+  std::optional<Ended> keep_details(AttemptId attempt, Running& run, wire::Outcome outcome);
+  Ended keep_message(AttemptId attempt, wire::Outcome outcome);
+
   // runner_end.cpp
   bool main_exited(AttemptId attempt, const ExitedChild& child);
   void begin_kill(AttemptId attempt, wire::ExitCause cause);
@@ -110,8 +118,6 @@ class Runner {
   void check_adopted(AttemptId attempt, Running& run);
   void drain(AttemptId attempt);
   void finish(AttemptId attempt, bool unkillable);
-  [[nodiscard]] bool collect_outputs(const Running& run, wire::Outcome& outcome);
-  std::optional<Result<std::string>> read_output_file(const Running& run);
   void check_unkillable();
   void check_logs();
 
