@@ -18,14 +18,13 @@ namespace baton::worker {
 
 TEST_CASE("what cannot be killed is reported, and keeps its resources until it is gone, also across sessions") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = true;
-  TestHost host(alive);
+  TestHost host;
+  host.alive = true;
   wire::Capacity one;
   one.cpu_milli = 1000;
   {
     Daemon daemon;
-    Runner runner = make_runner(host, temp, null_fd.get(), daemon);
+    Runner runner = make_runner(host, temp, daemon);
     REQUIRE(runner.recover());
     runner.welcome(one);
     runner.launch(launch_of(1));
@@ -38,25 +37,23 @@ TEST_CASE("what cannot be killed is reported, and keeps its resources until it i
     runner.forget(wire::Forget{{AttemptId(1)}});  // what the daemon knows is not what this worker may forget
   }
   Daemon daemon;
-  Runner runner = make_runner(host, temp, null_fd.get(), daemon);
+  Runner runner = make_runner(host, temp, daemon);
   REQUIRE(runner.recover());
   runner.welcome(one);
   runner.launch(launch_of(2));
   runner.start_queued();
   CHECK(daemon.find<wire::Started>(2) == nullptr);
-  alive = false;
+  host.alive = false;
   turn_until(host, runner, [&] { return daemon.find<wire::Exited>(2) != nullptr; });
   CHECK(daemon.find<wire::Exited>(2)->outcome.cause == wire::ExitCause::exited);
 }
 
 TEST_CASE("a success whose declared outputs are not known any more is none") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   {
     Daemon daemon;
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     session.welcome({});
     wire::Launch launch = launch_of(1);
@@ -77,7 +74,7 @@ TEST_CASE("a success whose declared outputs are not known any more is none") {
   REQUIRE(::access(file.c_str(), F_OK) == 0);
   if (!files_are_there) REQUIRE(::unlink(file.c_str()) == 0);
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   session.tick();
@@ -102,11 +99,9 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
       REQUIRE(journal->append(started));
     }
   }
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   const auto* welcome = std::get_if<wire::Welcome>(&daemon.told.front());
@@ -124,11 +119,9 @@ TEST_CASE("two attempts that a damaged journal has in one slot both end") {
 
 TEST_CASE("a slot whose enclosure cannot be removed is not used again") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   const auto slots = [&] {
@@ -170,11 +163,9 @@ TEST_CASE("a journal that cannot be compacted does not keep a session from its w
     }
   }
   REQUIRE(::mkdir(temp.path("journal.lock").c_str(), 0700) == 0);
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
-  Runner session(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get(), kLong)), null_fd.get(), "boot",
+  Runner session(host, temp.folder(), std::move(*Journal::open(temp.folder().fd.get(), kLong)), null_fd(), "boot",
                  [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
   CHECK(session.recover());
   session.welcome({});
@@ -183,13 +174,11 @@ TEST_CASE("a journal that cannot be compacted does not keep a session from its w
 
 TEST_CASE("an adopted process that cannot be looked at is not lost") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   pid_t pid = 0;
   {
     Daemon daemon;
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     session.welcome({});
     wire::Launch launch = launch_of(1);
@@ -201,7 +190,7 @@ TEST_CASE("an adopted process that cannot be looked at is not lost") {
   }
   host.blind = true;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   for (int looks = 0; looks < 4; ++looks) {

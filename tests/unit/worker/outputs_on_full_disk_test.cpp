@@ -17,7 +17,6 @@ struct Waiting {
   TestHost& host;
   Daemon& daemon;
   const Folder& folder;
-  int null_fd;
   Runner& session;
   std::string filler;
   void turn(Runner& runner) const {
@@ -35,11 +34,9 @@ std::string with_waiting_attempt(const std::function<std::string(const Waiting&)
   return testing::on_small_disk(outer.root(), "size=12m", [&]() -> std::string {
     auto folder = open_folder(outer.root() + "/small");
     if (!folder) return folder.error().message;
-    const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    bool alive = false;
-    TestHost host(alive);
+    TestHost host;
     Daemon daemon;
-    Runner session = make_runner(host, *folder, null_fd.get(), daemon);
+    Runner session = make_runner(host, *folder, daemon);
     if (!session.recover()) return "it does not begin";
     session.welcome({});
     wire::Launch launch = launch_of(1);
@@ -52,7 +49,7 @@ std::string with_waiting_attempt(const std::function<std::string(const Waiting&)
     const std::string filler = outer.root() + "/filler";
     testing::fill_disk(filler);
     session.reap();
-    const Waiting waiting{host, daemon, *folder, null_fd.get(), session, filler};
+    const Waiting waiting{host, daemon, *folder, session, filler};
     for (int i = 0; i < kTries; ++i) waiting.turn(session);
     if (const auto* outcome = waiting.outcome()) return fmt::format("it has ended: {}", outcome->message);
     if (host.logged.size() != 1) return fmt::format("{} lines say that it waits", host.logged.size());
@@ -81,7 +78,7 @@ TEST_CASE("what has succeeded on a full disk waits for room to keep its outputs"
 
 TEST_CASE("a session that comes back on a full disk waits for room, too") {
   const std::string problem = with_waiting_attempt([](const Waiting& waiting) -> std::string {
-    Runner next = make_runner(waiting.host, waiting.folder, waiting.null_fd, waiting.daemon);
+    Runner next = make_runner(waiting.host, waiting.folder, waiting.daemon);
     if (!next.recover()) return "the next session does not begin";
     next.welcome({});
     for (int i = 0; i < kTries; ++i) waiting.turn(next);

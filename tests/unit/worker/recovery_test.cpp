@@ -10,15 +10,13 @@ namespace baton::worker {
 
 TEST_CASE("kills are sent together, and sessions that replace each other do not put them off") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
   constexpr std::uint64_t kAttempts = 3;
   constexpr std::uint64_t kSecond = 1'000'000'000;
   std::vector<pid_t> pids;
   {
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     session.welcome({});
     for (std::uint64_t attempt = 1; attempt <= kAttempts; ++attempt) {
@@ -41,12 +39,12 @@ TEST_CASE("kills are sent together, and sessions that replace each other do not 
   for (int replaced = 0; replaced < 3; ++replaced) {
     host.now += 3 * kSecond;
     host.batches.clear();
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     CHECK(host.batches == Batches{{kAttempts, SIGTERM}});
   }
   host.batches.clear();
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   while (host.now < killed_at + 10 * kSecond) {
@@ -64,14 +62,12 @@ TEST_CASE("kills are sent together, and sessions that replace each other do not 
 TEST_CASE("a task that gets an adopted one's pid loses neither end") {
   const bool recorded = GENERATE(true, false);  // the adopted one's end, by its supervisor
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   wire::Capacity room;
   room.cpu_milli = 2000;
   {
     Daemon daemon;
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     session.welcome(room);
     wire::Launch launch = launch_of(1);
@@ -84,7 +80,7 @@ TEST_CASE("a task that gets an adopted one's pid loses neither end") {
   }
   const pid_t pid = std::exchange(host.given_pid, 0);
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome(room);
   if (recorded) {
@@ -119,15 +115,13 @@ TEST_CASE("a task that gets an adopted one's pid loses neither end") {
 TEST_CASE("a file that cannot be read now makes no failure of a success") {
   const std::string part = GENERATE("details/1", "slots/00000001/launch");
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   wire::Launch launch = launch_of(1);
   launch.argv = {"/bin/sh", "-c", "echo x=1 > $BATON_OUTPUT"};
   launch.outputs = {"x"};
   {
     Daemon daemon;
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     REQUIRE(session.recover());
     session.welcome({});
     session.launch(launch);
@@ -144,7 +138,7 @@ TEST_CASE("a file that cannot be read now makes no failure of a success") {
     }
   }
   const auto recover = [&](Daemon& daemon) {
-    Runner session = make_runner(host, temp, null_fd.get(), daemon);
+    Runner session = make_runner(host, temp, daemon);
     auto recovered = session.recover();
     if (recovered) session.welcome({});
     return recovered;

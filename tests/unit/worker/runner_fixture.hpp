@@ -24,7 +24,7 @@ using Batches = std::vector<std::pair<std::size_t, int>>;  // of signals: to how
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  Immortal(bool& alive, const bool& removable, const bool& reachable, Batches& batches)
+  Immortal(const bool& alive, const bool& removable, const bool& reachable, Batches& batches)
       : alive_(alive), removable_(removable), reachable_(reachable), batches_(batches) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
@@ -42,7 +42,7 @@ class Immortal final : public Containment {
   void leave() override {}
 
  private:
-  bool& alive_;
+  const bool& alive_;
   const bool& removable_;
   const bool& reachable_;
   Batches& batches_;
@@ -62,7 +62,6 @@ struct Daemon {
 
 class TestHost final : public Host {
  public:
-  explicit TestHost(bool& alive) : alive_(alive) {}
   std::uint64_t boot_ns() const override { return now; }
   TimePoint wall_time() const override { return system_host().wall_time(); }
   std::string name() const override { return "test"; }
@@ -90,30 +89,33 @@ class TestHost final : public Host {
     return system_host().read_process(pid);
   }
   std::unique_ptr<Containment> contain(const Folder&) override {
-    return std::make_unique<Immortal>(alive_, removable, reachable, batches);
+    return std::make_unique<Immortal>(alive, removable, reachable, batches);
   }
 
   void log(const std::string& problem) override { logged.push_back(problem); }
 
   std::uint64_t now = worker::boot_ns();
   std::vector<std::string> logged;
+  bool alive = false;  // what attempt 1 has left behind
   bool blind = false;
   bool removable = true;
   bool reachable = true;  // by signals
   Batches batches;
   pid_t given_pid = 0;  // what the next process seems to have; 0: its own
   pid_t real_pid = 0;
-
- private:
-  bool& alive_;
 };
 
-inline Runner make_runner(TestHost& host, const Folder& folder, int null_fd, Daemon& daemon) {
-  return Runner(host, folder, std::move(*Journal::open(folder.fd.get())), null_fd, "boot",
+inline int null_fd() {
+  static const Descriptor fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return fd.get();
+}
+
+inline Runner make_runner(TestHost& host, const Folder& folder, Daemon& daemon) {
+  return Runner(host, folder, std::move(*Journal::open(folder.fd.get())), null_fd(), "boot",
                 [&daemon](wire::ToDaemon message) { daemon.told.push_back(std::move(message)); });
 }
-inline Runner make_runner(TestHost& host, TempFolder& temp, int null_fd, Daemon& daemon) {
-  return make_runner(host, temp.folder(), null_fd, daemon);
+inline Runner make_runner(TestHost& host, TempFolder& temp, Daemon& daemon) {
+  return make_runner(host, temp.folder(), daemon);
 }
 
 // Turns the loop until `done`: time goes on from deadline to deadline, and children are waited for.

@@ -8,11 +8,9 @@ namespace baton::worker {
 
 TEST_CASE("without descriptors to spare, an output file that cannot be opened is read later") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   wire::Launch launch = launch_of(1);
@@ -40,11 +38,9 @@ TEST_CASE("without descriptors to spare, an output file that cannot be opened is
 
 TEST_CASE("without descriptors to spare, the one of a free slot is enough to read an output file") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = false;
-  TestHost host(alive);
+  TestHost host;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   wire::Capacity room;
   room.cpu_milli = 2000;
@@ -69,11 +65,10 @@ TEST_CASE("without descriptors to spare, the one of a free slot is enough to rea
 
 TEST_CASE("what no kill could be sent to is not given up") {
   TempFolder temp;
-  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  bool alive = true;
-  TestHost host(alive);
+  TestHost host;
+  host.alive = true;
   Daemon daemon;
-  Runner session = make_runner(host, temp, null_fd.get(), daemon);
+  Runner session = make_runner(host, temp, daemon);
   REQUIRE(session.recover());
   session.welcome({});
   session.launch(launch_of(1));
@@ -91,7 +86,7 @@ TEST_CASE("what no kill could be sent to is not given up") {
   turn();
   turn();
   CHECK(daemon.find<wire::Exited>(1) == nullptr);
-  alive = false;
+  host.alive = false;
   turn();
   REQUIRE(daemon.find<wire::Exited>(1) != nullptr);
   CHECK(daemon.find<wire::Exited>(1)->outcome.message.empty());
