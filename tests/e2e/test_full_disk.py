@@ -257,5 +257,21 @@ class FailingDisk(harness.TestCase):
         self.box.start()
 
 
+class FileSizeLimit(harness.TestCase):
+    """`ulimit -f` is for the daemon what a full disk is, and no reason to die without a word."""
+
+    def test_it_serves_and_only_what_writes_too_much_fails(self):
+        daemon = self.box.start(under=("prlimit", f"--fsize={MIB}"))
+        run = self.box.submit(self.box.write("log.yaml", """\
+tasks:
+  big: {command: [head, -c, 3M, /dev/zero]}
+  small: {needs: big, if: always(), command: [echo, small]}
+"""))
+        self.box.wait(run, check=1)
+        self.assertEqual(self.box.states(run), {"big": "failed", "small": "succeeded"})
+        self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["class"], "signal:XFSZ")
+        self.assertIsNone(daemon.process.poll())
+
+
 if __name__ == "__main__":
     harness.main()

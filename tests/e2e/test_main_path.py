@@ -55,6 +55,14 @@ class MainPath(harness.TestCase):
         self.assertEqual(self.box.states("last"), {"a": "failed", "b": "upstream_failed"})
         self.assertEqual(run["tasks"][0]["attempts"][0]["class"], "exit:3")
 
+    def test_of_a_failed_task_that_wrote_an_endless_line_the_end_is_shown(self):
+        self.box.start()
+        text = "tasks: {a: {run: 'head -c 3000000 /dev/zero | tr \"\\0\" y; echo \"the reason\"; exit 3'}}\n"
+        result = self.box.baton("run", self.box.write("line.yaml", text), check=1)
+        self.assertIn("bytes left out", result.stdout)
+        self.assertIn("ythe reason\n", result.stdout)
+        self.assertLess(len(result.stdout), 32 << 10)
+
     def test_an_invalid_file_makes_no_run(self):
         self.box.start()
         result = self.box.baton("run", self.box.write("bad.yaml", "tasks: {a: {run: 'true', needz: b}}\n"))

@@ -162,6 +162,7 @@ void Daemon::stop_with(Error error) {
 
 int run_daemon(DaemonOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk
   StartReport report(options.ready_fd);
   Result<> result;
   try {

@@ -110,6 +110,7 @@ Result<void> attach_once(const SupervisorOptions& options, bool& handed_over) {
 
 int attach(const SupervisorOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   Result<void> result;
   SupervisorOptions absolute = options;
   if (auto folder = open_folder(options.folder); !folder) {

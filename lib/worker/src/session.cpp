@@ -258,9 +258,12 @@ int block_signals() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGCHLD);
+  // What these are about is told by the write that failed.
   ::sigaddset(&set, SIGPIPE);
+  ::sigaddset(&set, SIGXFSZ);
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
   ::sigdelset(&set, SIGPIPE);
+  ::sigdelset(&set, SIGXFSZ);
   return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

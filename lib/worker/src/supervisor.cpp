@@ -72,9 +72,12 @@ bool Supervisor::prepare() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGCHLD);
+  // What these are about is told by the write that failed.
   ::sigaddset(&set, SIGPIPE);
+  ::sigaddset(&set, SIGXFSZ);
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
   ::sigdelset(&set, SIGPIPE);
+  ::sigdelset(&set, SIGXFSZ);
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_ || ::chdir(folder_.path.c_str()) != 0) return false;
   lock_.reset(::open("supervisor.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
