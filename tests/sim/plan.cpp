@@ -155,6 +155,12 @@ Plan make_plan(std::uint64_t seed) {
     plan.actions.push_back({when, What::full_disk, disk.next(), disk.next()});
     if (disk.in(3)) plan.actions.push_back({when + disk.below(kSecond), What::crash_daemon, 0, 0});
   }
+  // Runs compete as well, and some go away.
+  for (std::uint64_t n = has_rivals ? rivals.below(4) : 0; n > 0; --n) {
+    const Time when = rivals.below(span);
+    plan.actions.push_back({when, What::submit, rivals.next(), 0});
+    if (rivals.in(2)) plan.actions.push_back({when + rivals.below(3 * kSecond), What::cancel, rivals.next(), 0});
+  }
   std::ranges::stable_sort(plan.actions, {}, &Action::when);
   return plan;
 }
