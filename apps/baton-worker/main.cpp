@@ -1,9 +1,8 @@
 // Runs task processes on one host for one daemon. Started by batond, locally or through ssh; not by people.
 #include <CLI/CLI.hpp>
+#include <baton/base/standard_streams.hpp>
 #include <baton/worker/check.hpp>
 #include <baton/worker/programs.hpp>
-
-#include <fmt/format.h>
 
 #include <sys/prctl.h>
 
@@ -15,10 +14,15 @@ namespace {
 int check_folder(const std::string& folder) {
   const auto findings = baton::worker::check_folder(folder);
   if (!findings) {
-    fmt::print(stderr, "baton-worker: {}\n", findings.error().message);
+    baton::tell("baton-worker: " + findings.error().message);
     return 2;
   }
-  for (const std::string& finding : *findings) fmt::print("{}\n", finding);
+  std::string text;
+  for (const std::string& finding : *findings) text += finding + '\n';
+  if (const auto written = baton::write_output(text); !written) {
+    baton::tell("baton-worker: " + written.error().message);
+    return 2;
+  }
   return findings->empty() ? 0 : 1;
 }
 

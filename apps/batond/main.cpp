@@ -76,7 +76,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    fmt::print(stderr, "error: {}\n", error.what());
+    baton::tell(fmt::format("error: {}", error.what()));
     return kExitUsage;
   }
   if (level_option->count() > 0) options.log_level = level;
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    baton::tell(fmt::format("error: {}", error.what()));
     return 1;
   }
 }

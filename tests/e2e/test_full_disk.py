@@ -120,6 +120,39 @@ class FullDisk(harness.TestCase):
         self.let_go(3)
         self.check_ended(run)
 
+    def test_what_has_succeeded_waits_for_room_to_keep_its_outputs(self):
+        self.box.start()
+        for name in ("started", "go", "alive", "held", "go-held"):
+            self.box.fifo(name)
+        run = self.box.submit(self.box.write("outputs.yaml", """\
+tasks:
+  train:
+    outputs: [accuracy]
+    run: |
+      exec 3> "{work}/alive"
+      echo accuracy=0.97 >> "$BATON_OUTPUT"
+      echo started > "{work}/started"
+      read line < "{work}/go"
+  held:
+    run: |
+      echo started > "{work}/held"
+      read line < "{work}/go-held"
+""".format(work=self.box.work)))
+        with open(self.box.work / "alive", encoding="utf-8") as alive:
+            for name in ("started", "held"):
+                (self.box.work / name).read_text()
+            self.fill()
+            (self.box.work / "go").write_text("\n")
+            self.assertEqual(alive.read(), "")  # to its end: the process is gone
+        # Whose end comes later is through.
+        (self.box.work / "go-held").write_text("\n")
+        self.box.await_event(run, "held", "succeeded")
+        self.assertEqual(self.box.states(run), {"train": "running", "held": "succeeded"})
+        self.assertNotIn("ended", self.box.log())  # the session lives, though it cannot even say that it waits
+        self.filler.unlink()
+        self.box.wait(run)
+        self.assertEqual(self.box.describe(run)["tasks"][0]["outputs"], {"accuracy": "0.97"})
+
     def test_a_task_that_fills_the_disk_with_its_log_fails_alone(self):
         daemon = self.box.start()
         run = self.box.submit(self.box.write("log.yaml", """\

@@ -167,6 +167,13 @@ def no_coroutines(tree):
                            "`{}`: write a session class with completion handlers")
 
 
+def says_without_throwing(tree):
+    """fmt::print throws when it cannot write, which ended workers whose log's disk was full."""
+    for path, text in tree.select(r"(apps|lib)/", CPP):
+        yield from matches(path, source.strip_cpp(text), r"\b((fmt|std)::print(ln)?)\b", "says-without-throwing",
+                           "`{}`: use tell() or write_output() of base/standard_streams.hpp")
+
+
 def scripts_run(tree):
     """Scripts are executable and bash can read them."""
     for path in tree.paths:
@@ -189,8 +196,8 @@ def links_lead_somewhere(tree):
                 yield Finding(path, text.count("\n", 0, match.start()) + 1, "links", f"{target} does not exist")
 
 
-ALL = (lengths, pure_engine, light_headers, no_sleeps, nothing_left_open, says_what_it_is, names, no_coroutines, scripts_run,
-       links_lead_somewhere)
+ALL = (lengths, pure_engine, light_headers, no_sleeps, nothing_left_open, says_what_it_is, names, no_coroutines,
+       says_without_throwing, scripts_run, links_lead_somewhere)
 
 
 def check(root):

@@ -203,6 +203,15 @@ class NoCoroutines(RuleTest):
         self.assert_found(rules.no_coroutines, "lib/a/src/a.cpp", 2)
 
 
+class SaysWithoutThrowing(RuleTest):
+    def test(self):
+        self.write("lib/a/src/a.cpp", "// fmt::print throws\ntell(fmt::format(\"x\"));\n")
+        self.assert_clean(rules.says_without_throwing)
+        for text in ("fmt::print(stderr, \"x\");", "std::println(\"x\");"):
+            self.write("lib/a/src/a.cpp", "\n" + text + "\n")
+            self.assert_found(rules.says_without_throwing, "lib/a/src/a.cpp", 2)
+
+
 class ScriptsRun(RuleTest):
     def test(self):
         self.write("packaging/a.sh", "true\n", 0o755)

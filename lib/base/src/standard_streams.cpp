@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <string>
 
 namespace baton {
 
@@ -14,5 +16,24 @@ void keep_standard_streams() {
     if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", kModes[static_cast<std::size_t>(fd)]);
   }
 }
+
+namespace {
+
+Result<> write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(fd, text.data(), text.size());
+    if (wrote < 0 && errno != EINTR) return fail_errno(errno, "cannot write the output");
+    text.remove_prefix(wrote < 0 ? 0 : static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+}  // namespace
+
+void tell(std::string_view line) {
+  [[maybe_unused]] const Result<> told = write_all(STDERR_FILENO, std::string(line) + '\n');
+}
+
+Result<> write_output(std::string_view text) { return write_all(STDOUT_FILENO, text); }
 
 }  // namespace baton

@@ -2,6 +2,7 @@
 
 #include "daemon_parts.hpp"
 
+#include <baton/base/standard_streams.hpp>
 #include <baton/service/log.hpp>
 
 #include <fmt/format.h>
@@ -172,7 +173,7 @@ int run_daemon(DaemonOptions options) {
   }
   if (result) return 0;
   report.failed(result.error().message);
-  fmt::print(stderr, "error: {}\n", result.error().message);
+  tell("error: " + result.error().message);
   return result.error().code == ErrorCode::denied ? kExitDenied : kExitError;
 }
 

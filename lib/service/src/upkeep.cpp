@@ -1,6 +1,7 @@
 #include <baton/service/upkeep.hpp>
 
 #include <baton/base/descriptor.hpp>
+#include <baton/base/standard_streams.hpp>
 #include <baton/engine/snapshot_check.hpp>
 #include <baton/executor/worker_executor.hpp>
 #include <baton/service/bundles.hpp>
@@ -31,8 +32,13 @@ constexpr int kFound = 1;
 constexpr int kRefused = 6;
 
 int refused(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
+  tell("error: " + error.message);
   return kRefused;
+}
+
+int said(std::string_view text, int code) {
+  const Result<> written = write_output(text);
+  return written ? code : refused(written.error());
 }
 
 // Claiming a folder makes it, which is not wanted of a check.
@@ -94,20 +100,20 @@ int check_state(const Locations& locations, bool json) {
   if (!findings && findings.error().code == ErrorCode::corrupt) findings = {{findings.error().message}};
   if (!findings) return refused(findings.error());
   check_workers(dir->path(), *findings);
+  std::string text;
   if (json) {
-    fmt::print("{}\n", nlohmann::json(*findings).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    text = nlohmann::json(*findings).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
   } else {
-    for (const std::string& finding : *findings) fmt::print("{}\n", finding);
-    if (findings->empty()) fmt::print("{}: nothing found\n", dir->path());
+    for (const std::string& finding : *findings) text += finding + '\n';
+    if (findings->empty()) text = dir->path() + ": nothing found\n";
   }
-  return findings->empty() ? kClean : kFound;
+  return said(text, findings->empty() ? kClean : kFound);
 }
 
 int back_up_state(const Locations& locations, const std::string& file) {
   const Result<> copied = store::backup_database(locations.state_dir + "/baton.db", file);
   if (!copied) return refused(copied.error());
-  fmt::print("{}\n", file);
-  return kClean;
+  return said(file + '\n', kClean);
 }
 
 int adopt_state(const Locations& locations) {
@@ -116,12 +122,12 @@ int adopt_state(const Locations& locations) {
   const Result<store::Adopted> adopted =
       store::adopt_database(dir->database(), SystemClock().now(), dir->seen_incarnation());
   if (!adopted) return refused(adopted.error());
-  fmt::print(
-      "adopted: {} runs, {} under way. Runs and results that came after the copy was made are not in it; what workers "
-      "still "
-      "run of them is ended when the daemon starts.\n",
-      adopted->runs, adopted->active_runs);
-  return kClean;
+  return said(
+      fmt::format(
+          "adopted: {} runs, {} under way. Runs and results that came after the copy was made are not in it; what "
+          "workers still run of them is ended when the daemon starts.\n",
+          adopted->runs, adopted->active_runs),
+      kClean);
 }
 
 }  // namespace baton::service

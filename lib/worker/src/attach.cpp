@@ -1,3 +1,4 @@
+#include <baton/base/standard_streams.hpp>
 #include <baton/worker/folder.hpp>
 #include <baton/worker/programs.hpp>
 
@@ -127,7 +128,7 @@ int attach(const SupervisorOptions& options) {
     result = {};
     ::poll(nullptr, 0, kFirstPauseMs << tries);
   }
-  fmt::print(stderr, "baton-worker: {}\n", result.error().message);
+  tell("baton-worker: " + result.error().message);
   return 1;
 }
 

@@ -2,6 +2,7 @@
 
 #include <baton/base/descriptor.hpp>
 #include <baton/base/limits.hpp>
+#include <baton/base/standard_streams.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ void trim() {
 
 void say(const std::string& problem) {
   trim();
-  fmt::print(stderr, "baton-worker: {}\n", problem);
+  tell("baton-worker: " + problem);
 }
 
 }  // namespace baton::worker
