@@ -104,7 +104,8 @@ std::string task_table(const std::vector<views::TaskView>& tasks, bool wide, Tim
     if (children) row.emplace_back(task.child_run);
     if (wide) row.emplace_back(labels_cell(task.outputs));
     std::string reason = task.reason;
-    if (last != nullptr && !last->message.empty() && last->state != "succeeded")
+    // The reason of a task that has ended has its last attempt's message at its end.
+    if (last != nullptr && last->state != "succeeded" && !reason.ends_with(last->message))
       reason += (reason.empty() ? "" : ": ") + last->message;
     if (task.state == "awaiting_approval") reason = task.approval_message;
     row.emplace_back(reason);

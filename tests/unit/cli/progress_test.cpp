@@ -244,6 +244,15 @@ TEST_CASE("runs and tasks as tables") {
   CHECK(task_table({failed}, false, kStart, false) ==
         "TASK        KIND   STATE   TRIES  STARTED              ELAPSED  REASON\n"
         "train[C=1]  train  failed  1      2026-03-29 12:00:00  2.0s     exit:3\n");
+  failed.attempts[0].message = "nobody saw how it ended";
+  const auto reason = [&] {
+    const std::string table = task_table({failed}, false, kStart, false);
+    return table.substr(table.find("2.0s") + 9);
+  };
+  failed.reason = "worker_lost";
+  CHECK(reason() == "worker_lost: nobody saw how it ended\n");
+  failed.reason = "worker_lost: nobody saw how it ended";
+  CHECK(reason() == "worker_lost: nobody saw how it ended\n");
 }
 
 }  // namespace
