@@ -96,6 +96,20 @@ Outcome stop(Session& session) {
   return kExitSucceeded;
 }
 
+Outcome reload(Session& session) {
+  auto client = session.connect_if_running();
+  if (!client) return std::unexpected(client.error());
+  const auto notices = client->reload();
+  if (!notices) return std::unexpected(notices.error());
+  if (session.json()) {
+    write_json(session.out, {{"notices", *notices}});
+    return kExitSucceeded;
+  }
+  for (const std::string& notice : *notices) session.notice(notice);
+  if (!session.options.quiet) session.out.write("reloaded\n");
+  return kExitSucceeded;
+}
+
 Outcome status(Session& session) {
   auto client = session.connect_if_running();
   if (!client) return std::unexpected(client.error());
@@ -171,6 +185,7 @@ Outcome logs(Session& session, const LogOptions& options) {
 
 Action declare_daemon_start(Arguments&) { return start; }
 Action declare_daemon_stop(Arguments&) { return stop; }
+Action declare_daemon_reload(Arguments&) { return reload; }
 Action declare_daemon_status(Arguments&) { return status; }
 
 Action declare_daemon_backup(Arguments& arguments) {

@@ -5,10 +5,11 @@
 namespace baton::cli {
 namespace {
 
-constexpr std::array<Verb, 6> kDaemonVerbs{{
+constexpr std::array<Verb, 7> kDaemonVerbs{{
     {"start", "Start the daemon, if none answers", "baton daemon start", declare_daemon_start},
     {"stop", "Stop the daemon; tasks go on", "baton daemon stop", declare_daemon_stop},
     {"status", "Show whether the daemon runs, and where", "baton daemon status -o json", declare_daemon_status},
+    {"reload", "Read the configuration anew; no task is stopped", "baton daemon reload", declare_daemon_reload},
     {"backup", "Copy the state to a new file, also while the daemon runs", "baton daemon backup baton-monday.db",
      declare_daemon_backup},
     {"adopt", "Go on from a backup that was put in the database's place", "baton daemon adopt", declare_daemon_adopt},

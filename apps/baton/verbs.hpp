@@ -16,6 +16,7 @@ Action declare_completion(Arguments& arguments);
 Action declare_daemon_adopt(Arguments& arguments);
 Action declare_daemon_backup(Arguments& arguments);
 Action declare_daemon_logs(Arguments& arguments);
+Action declare_daemon_reload(Arguments& arguments);
 Action declare_daemon_start(Arguments& arguments);
 Action declare_daemon_status(Arguments& arguments);
 Action declare_daemon_stop(Arguments& arguments);

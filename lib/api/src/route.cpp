@@ -33,6 +33,7 @@ std::span<const Route> routes() {
       requests::approve(),    requests::reject(),       requests::logs(),        requests::workflow_source(),
       requests::log(),        requests::approve_task(), requests::reject_task(), requests::run_events(),
       requests::all_events(), requests::workers(),      requests::doctor(),      requests::shutdown(),
+      requests::reload(),
   };
   return table;
 }

@@ -49,6 +49,13 @@ class ServiceBackend final : public api::Backend {
   }
   void workers(api::Done<std::vector<views::WorkerView>> done) override { condition_.workers(std::move(done)); }
   void doctor(api::Done<std::vector<api::Check>> done) override { condition_.doctor(std::move(done)); }
+  void reload(api::Done<std::vector<std::string>> done) override {
+    ports_.post([this, done = std::move(done)] {
+      auto notices = ports_.reload();
+      if (!notices) return done(std::unexpected(api::Problem{notices.error(), {}}));
+      done(*std::move(notices));
+    });
+  }
   void shutdown(api::Done<bool> done) override {
     ports_.post([this, done = std::move(done)] {
       done(true);

@@ -87,8 +87,14 @@ void Daemon::watch_signals() {
     stop();
   });
   reload_signal_.add(SIGHUP);
+  watch_reload_signal();
+}
+
+void Daemon::watch_reload_signal() {
   reload_signal_.async_wait([this](const boost::system::error_code& cancelled, int) {
-    if (!cancelled) reload();
+    if (cancelled) return;
+    [[maybe_unused]] const auto reloaded = reload();  // the log has it
+    watch_reload_signal();
   });
 }
 
@@ -104,18 +110,21 @@ void Daemon::watch_lock() {
   });
 }
 
-void Daemon::reload() {
-  reload_signal_.async_wait([this](const boost::system::error_code& cancelled, int) {
-    if (!cancelled) reload();
-  });
+Result<std::vector<std::string>> Daemon::reload() {
   Result<Config> config = load_config(options_.locations.config, options_.locations.config_named);
   if (!config) {
     spdlog::error("the configuration stays as it was: {}", config.error().message);
-    return;
+    return std::unexpected(config.error());
   }
-  if (config->workers != config_.workers) spdlog::warn("workers changed: that takes effect with the next start");
-  if (config->log_json != config_.log_json) spdlog::warn("log.format changed: that takes effect with the next start");
+  std::vector<std::string> notices;
+  if (config->workers != config_.workers)
+    notices.emplace_back("workers changed: that takes effect with the next start");
+  if (config->log_json != config_.log_json) {
+    notices.emplace_back("log.format changed: that takes effect with the next start");
+  }
+  for (const std::string& notice : notices) spdlog::warn("{}", notice);
   config->workers = config_.workers;
+  config->log_json = config_.log_json;
   config_ = std::move(*config);
   secrets_ = Secrets(config_.secrets);
   if (!options_.log_level) set_log_level(config_.log_level);
@@ -123,6 +132,7 @@ void Daemon::reload() {
   events.emplace_back(engine::PoolsChanged{.pools = config_.pools});
   scheduler_->enqueue(std::move(events));
   spdlog::info("configuration reloaded");
+  return notices;
 }
 
 void Daemon::on_health(store::Health health) {

@@ -46,7 +46,8 @@ class Daemon {
   void leave_out(const engine::RunSnapshot& snapshot, const std::string& why);
   void leave_out_families();
   std::vector<engine::Event> first_events();
-  void reload();
+  void watch_reload_signal();
+  Result<std::vector<std::string>> reload();  // what takes effect with the next start only
   void wake_at(std::optional<Duration> since_boot);
   void arm_wake_timer();
   std::shared_ptr<void> after(Duration pause, std::function<void()> then);

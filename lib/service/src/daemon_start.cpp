@@ -250,6 +250,7 @@ BackendPorts Daemon::backend_ports() {
   ports.clock = &clock_;
   ports.post = [this](std::function<void()> completion) { post(std::move(completion)); };
   ports.after = [this](Duration pause, std::function<void()> then) { return after(pause, std::move(then)); };
+  ports.reload = [this] { return reload(); };
   ports.shut_down = [this] {
     spdlog::info("ending on request; tasks go on");
     stop();

@@ -247,6 +247,10 @@ void FakeBackend::doctor(Done<std::vector<Check>> done) {
   answer(std::move(done), std::vector<Check>{{"disk", "warning", "5% free"}});
 }
 
+void FakeBackend::reload(Done<std::vector<std::string>> done) {
+  answer(std::move(done), std::vector<std::string>{"workers changed"});
+}
+
 void FakeBackend::shutdown(Done<bool> done) { answer(std::move(done), true); }
 
 }  // namespace baton::api::test

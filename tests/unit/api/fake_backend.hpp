@@ -85,6 +85,7 @@ class FakeBackend final : public Backend {
   void log(LogQuery query, Done<std::shared_ptr<ByteSource>> done) override;
   void workers(Done<std::vector<views::WorkerView>> done) override;
   void doctor(Done<std::vector<Check>> done) override;
+  void reload(Done<std::vector<std::string>> done) override;
   void shutdown(Done<bool> done) override;
 
  private:

@@ -133,7 +133,8 @@ TEST_CASE("bodies of a wrong shape") {
 
 TEST_CASE("a body may be left out where every field may") {
   RunningServer server;
-  for (const char* path : {"/v1/runs/x/cancel", "/v1/runs/x/retry", "/v1/runs/x/approve", "/v1/shutdown"}) {
+  for (const char* path :
+       {"/v1/runs/x/cancel", "/v1/runs/x/retry", "/v1/runs/x/approve", "/v1/reload", "/v1/shutdown"}) {
     CHECK(status_of_answer(ask(server.socket(), "POST", path)) == 200);
   }
 }

@@ -252,6 +252,11 @@ TEST_CASE("doctor") {
   CHECK((*checks)[0].detail == "5% free");
 }
 
+TEST_CASE("reload says what has to wait for the next start") {
+  RunningServer server;
+  CHECK(server.client().reload() == std::vector<std::string>{"workers changed"});
+}
+
 TEST_CASE("shutdown is answered") {
   RunningServer server;
   CHECK(server.client().shutdown() == true);

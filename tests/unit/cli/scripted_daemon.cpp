@@ -115,6 +115,7 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
     answer(done, std::vector<views::WorkerView>{});
   }
   void doctor(api::Done<std::vector<api::Check>> done) override { answer(done, std::vector<api::Check>{}); }
+  void reload(api::Done<std::vector<std::string>> done) override { answer(done, std::vector<std::string>{}); }
   void shutdown(api::Done<bool> done) override { answer(done, true); }
 
   std::vector<api::EventQuery> event_queries() const {

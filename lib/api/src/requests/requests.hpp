@@ -24,6 +24,7 @@ Route logs();
 Route log();
 Route workers();
 Route doctor();
+Route reload();
 Route shutdown();
 
 }  // namespace baton::api::requests

@@ -8,7 +8,7 @@ namespace baton::api {
 namespace {
 
 constexpr std::string_view kRunsPath = "/v1/runs";
-using Page = views::Page<views::RunView>;
+using RunPage = views::Page<views::RunView>;
 
 void handle_runs(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
@@ -19,14 +19,15 @@ void handle_runs(const Request& request, Backend& backend, const Reply& reply) {
                  .cursor = query.text("cursor")};
   asked.limit = query.number("limit", 1, limits::kPageSize).value_or(asked.limit);
   if (auto read = query.finish(); !read) return reply.error(read.error());
-  backend.runs(std::move(asked), reply.with<Page>([](const Reply& to, const Page& page) { to.json(page_json(page)); }));
+  backend.runs(std::move(asked),
+               reply.with<RunPage>([](const Reply& to, const RunPage& page) { to.json(page_json(page)); }));
 }
 
 }  // namespace
 
 Route requests::runs() { return {"GET", kRunsPath, Permission::read, handle_runs}; }
 
-Answer<Page> Client::runs(const RunQuery& query) {
+Answer<RunPage> Client::runs(const RunQuery& query) {
   Target target(kRunsPath, {});
   target.with_text("workflow", query.workflow).with_text("parent", query.parent).with_text("cursor", query.cursor);
   for (const std::string& state : query.states) target.with("state", state);

@@ -8,7 +8,7 @@ namespace baton::api {
 namespace {
 
 constexpr std::string_view kTasksPath = "/v1/runs/{ref}/tasks";
-using Page = views::Page<views::TaskView>;
+using TaskPage = views::Page<views::TaskView>;
 
 void handle_tasks(const Request& request, Backend& backend, const Reply& reply) {
   QueryFields query(request);
@@ -19,14 +19,14 @@ void handle_tasks(const Request& request, Backend& backend, const Reply& reply) 
   asked.limit = query.number("limit", 1, limits::kPageSize).value_or(asked.limit);
   if (auto read = query.finish(); !read) return reply.error(read.error());
   backend.tasks(std::move(asked),
-                reply.with<Page>([](const Reply& to, const Page& page) { to.json(page_json(page)); }));
+                reply.with<TaskPage>([](const Reply& to, const TaskPage& page) { to.json(page_json(page)); }));
 }
 
 }  // namespace
 
 Route requests::tasks() { return {"GET", kTasksPath, Permission::read, handle_tasks}; }
 
-Answer<Page> Client::tasks(const TaskQuery& query) {
+Answer<TaskPage> Client::tasks(const TaskQuery& query) {
   Target target(kTasksPath, {query.run});
   target.with_text("task", query.task).with_text("state", query.state).with_text("cursor", query.cursor);
   target.with_number("limit", query.limit);

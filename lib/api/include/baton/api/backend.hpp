@@ -140,6 +140,8 @@ class Backend {
   virtual void log(LogQuery query, Done<std::shared_ptr<ByteSource>> done) = 0;
   virtual void workers(Done<std::vector<views::WorkerView>> done) = 0;
   virtual void doctor(Done<std::vector<Check>> done) = 0;
+  // Reads the configuration anew: what of it takes effect with the next start only. After an error it is as it was.
+  virtual void reload(Done<std::vector<std::string>> done) = 0;
   virtual void shutdown(Done<bool> done) = 0;  // ends the daemon after the answer; tasks go on
 };
 

@@ -34,6 +34,7 @@ class Client {
                                      std::uint32_t attempt);
   Answer<std::vector<views::WorkerView>> workers();
   Answer<std::vector<Check>> doctor();
+  Answer<std::vector<std::string>> reload();
   Answer<bool> shutdown();
 
   // Streams. `on_…` returns false to stop. A stream that was asked to stop, or ended, is a success. `interrupt_fd`, if

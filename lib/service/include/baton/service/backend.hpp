@@ -32,8 +32,9 @@ struct BackendPorts {
   const Clock* clock = nullptr;
   std::function<void(std::function<void()>)> post;
   std::function<std::shared_ptr<void>(Duration pause, std::function<void()> then)> after;
-  std::function<void()> shut_down;  // begins to end the daemon, soon
-  api::DaemonInfo info;             // what does not change
+  std::function<Result<std::vector<std::string>>()> reload;  // as api::Backend::reload
+  std::function<void()> shut_down;                           // begins to end the daemon, soon
+  api::DaemonInfo info;                                      // what does not change
   std::string state_dir;
   std::string database;
   std::vector<std::string> left_alone;  // "run ID: why", of runs whose stored state makes no sense
