@@ -254,9 +254,13 @@ Result<CommandLine::Parsed> CommandLine::parse(std::vector<std::string> argument
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     state_->app.parse(arguments);
-  } catch (const CLI::CallForHelp&) {
+  } catch (const CLI::CallForHelp& call) {
     const CLI::App* asked = &state_->app;
     while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    // Of a command that there is not there is no help.
+    const std::vector<std::string> extras = asked->remaining(false);
+    const bool names_command = !extras.empty() && !extras.front().starts_with('-');
+    if (names_command && !asked->get_subcommands({}).empty()) return std::unexpected(state_->explain(call));
     std::string text = asked->help();
     // In front of the group that is not there.
     if (const std::size_t gap = text.rfind("\n\n\n"); gap != std::string::npos) text.erase(gap, 1);

@@ -201,6 +201,10 @@ Outcome logs(Session& session, const LogsOptions& options) {
     session.notice(fmt::format("these are the first {} logs; name a task to see others", kMostLogs));
   }
   if (options.follow) return follow_logs(session, options, *run, *entries);
+  if (entries->empty() && options.attempt != 0 && !options.failed) {
+    return refuse(ErrorCode::not_found, "{} has no attempt {}", options.task.empty() ? "the run" : options.task,
+                  options.attempt);
+  }
   if (entries->empty()) explain_nothing(session, *client, options, *run);
   return show_logs(session, *client, options, *run, *entries);
 }

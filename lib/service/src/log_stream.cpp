@@ -62,16 +62,15 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
       });
     }
     asking_ = true;
-    ports_.store->ask<Located>([run = options_.run, task = options_.task, attempt = options_.attempt](
-                                   store::Queries& queries) { return find_source(queries, run, task, attempt); },
+    ports_.store->ask<Located>([options = options_](store::Queries& queries) { return find_source(queries, options); },
                                [weak = weak_from_this()](Result<Located> located) {
                                  if (auto self = weak.lock()) self->on_located(std::move(located));
                                });
   }
 
   // On the store's reading thread.
-  static Result<Located> find_source(store::Queries& queries, RunKey run, const std::string& task,
-                                     std::uint32_t attempt) {
+  static Result<Located> find_source(store::Queries& queries, const LogStreamOptions& options) {
+    const auto& [run, run_id, task, attempt, tail, follow] = options;
     Result<std::vector<store::LogSource>> sources = queries.logs(run, task, attempt, false, 2);
     if (!sources) return std::unexpected(sources.error());
     if (sources->size() > 1) {
@@ -89,6 +88,7 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
       if (!whole) return std::unexpected(whole.error());
       over = is_final(*whole);
     }
+    if (attempt != 0 && (over || !follow)) return fail(ErrorCode::not_found, "{} has no attempt {}", task, attempt);
     return Located{.source = std::nullopt, .never_starts = over};
   }
 

@@ -94,6 +94,8 @@ TEST_CASE("an unknown verb is one line that names it and what was meant") {
 
 TEST_CASE("a command that is misspelt is named, whatever stands behind it") {
   CHECK(refusal({"wroker", "ls"}) == "unknown command `wroker`, did you mean `worker`? (see baton --help)");
+  CHECK(refusal({"rum", "--help"}) == "unknown command `rum`, did you mean `run`? (see baton --help)");
+  CHECK(refusal({"daemon", "nonsense", "-h"}) == "unknown command `nonsense` (see baton daemon --help)");
   CHECK(refusal({"x.yaml", "run"}) == "unknown command `x.yaml` (see baton --help)");
 }
 

@@ -22,9 +22,10 @@ struct LogStreamFixture {
               return token;
             }};
   }
-  void open(bool follow, std::optional<std::uint64_t> tail = std::nullopt, std::vector<std::string> secrets = {}) {
+  void open(bool follow, std::optional<std::uint64_t> tail = std::nullopt, std::vector<std::string> secrets = {},
+            std::uint32_t attempt = 0) {
     stream = open_log_stream(
-        ports(), {.run = RunKey(1), .run_id = "r1", .task = "t", .attempt = 0, .tail = tail, .follow = follow},
+        ports(), {.run = RunKey(1), .run_id = "r1", .task = "t", .attempt = attempt, .tail = tail, .follow = follow},
         Masker(std::move(secrets)));
     ask();
   }
@@ -155,6 +156,21 @@ TEST_CASE("Without following a running attempt's log is what is there") {
   f.pump();
   CHECK(f.text == "one\n");
   CHECK(f.ended);
+}
+
+TEST_CASE("An attempt that there is not is not found, unless it may still come to who follows") {
+  const auto [state, follow, may_come] = GENERATE(table<const char*, bool, bool>(
+      {{"running", true, true}, {"running", false, false}, {"failed", true, false}, {"failed", false, false}}));
+  LogStreamFixture f;
+  views::TaskView task;
+  task.name = "t";
+  task.state = state;
+  f.store.queries.task_views = {task};
+  f.open(follow, std::nullopt, {}, 5);
+  f.pump();
+  CHECK(f.ended != may_come);
+  REQUIRE(f.error.has_value() != may_come);
+  if (f.error) CHECK(f.error->message == "t has no attempt 5");
 }
 
 TEST_CASE("Following waits for an attempt to start") {
