@@ -75,6 +75,11 @@ std::string obstacle(const Plan::Task& task, const views::WorkerView& worker) {
   if (task.resources.memory_bytes > worker.memory_bytes)
     return fmt::format("has {} memory", format_bytes(worker.memory_bytes));
   if (task.resources.gpu_milli > worker.gpu_milli) return fmt::format("has {} gpu", format_milli(worker.gpu_milli));
+  for (const auto& [name, wanted] : task.resources.custom_milli) {
+    const auto has = worker.custom_milli.find(name);
+    const std::int64_t amount = has == worker.custom_milli.end() ? 0 : has->second;
+    if (wanted > amount) return fmt::format("has {} {}", format_milli(amount), name);
+  }
   return {};
 }
 

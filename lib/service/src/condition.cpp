@@ -136,9 +136,11 @@ void Condition::workers(api::Done<std::vector<views::WorkerView>> done) {
       view.cpu_milli = status.capacity.cpu_milli;
       view.memory_bytes = status.capacity.memory_bytes;
       view.gpu_milli = status.capacity.gpu_milli;
+      view.custom_milli = status.capacity.custom_milli;
       view.cpu_milli_used = usage.used.cpu_milli;
       view.memory_bytes_used = usage.used.memory_bytes;
       view.gpu_milli_used = usage.used.gpu_milli;
+      view.custom_milli_used = usage.used.custom_milli;
       view.attempts = usage.attempts;
       workers.push_back(std::move(view));
     }

@@ -177,18 +177,22 @@ void from_json(const json& json, EventView& view) {
 }
 
 void to_json(json& json, const WorkerView& view) {
-  json = {
-      {"name", view.name},
-      {"state", view.state},
-      {"host", text_or_null(view.host)},
-      {"version", text_or_null(view.version)},
-      {"labels", view.labels},
-      {"capacity", {{"cpu_milli", view.cpu_milli}, {"memory_bytes", view.memory_bytes}, {"gpu_milli", view.gpu_milli}}},
-      {"used",
-       {{"cpu_milli", view.cpu_milli_used},
-        {"memory_bytes", view.memory_bytes_used},
-        {"gpu_milli", view.gpu_milli_used}}},
-      {"attempts", view.attempts}};
+  json = {{"name", view.name},
+          {"state", view.state},
+          {"host", text_or_null(view.host)},
+          {"version", text_or_null(view.version)},
+          {"labels", view.labels},
+          {"capacity",
+           {{"cpu_milli", view.cpu_milli},
+            {"memory_bytes", view.memory_bytes},
+            {"gpu_milli", view.gpu_milli},
+            {"custom_milli", view.custom_milli}}},
+          {"used",
+           {{"cpu_milli", view.cpu_milli_used},
+            {"memory_bytes", view.memory_bytes_used},
+            {"gpu_milli", view.gpu_milli_used},
+            {"custom_milli", view.custom_milli_used}}},
+          {"attempts", view.attempts}};
 }
 
 void from_json(const json& json, WorkerView& view) {
@@ -202,10 +206,12 @@ void from_json(const json& json, WorkerView& view) {
   read(capacity, "cpu_milli", view.cpu_milli);
   read(capacity, "memory_bytes", view.memory_bytes);
   read(capacity, "gpu_milli", view.gpu_milli);
+  read(capacity, "custom_milli", view.custom_milli);
   const auto& used = json.at("used");
   read(used, "cpu_milli", view.cpu_milli_used);
   read(used, "memory_bytes", view.memory_bytes_used);
   read(used, "gpu_milli", view.gpu_milli_used);
+  read(used, "custom_milli", view.custom_milli_used);
   read(json, "attempts", view.attempts);
 }
 

@@ -107,6 +107,13 @@ TEST_CASE("what no known worker could run is named with the reason") {
   CHECK(plan.missing.empty());
   match_workers(plan, {});
   CHECK(plan.missing.size() == 5);
+
+  plan = planned(*parsed("tasks: {a: {command: [a], resources: {cpu: 1, licences: 2}}}"));
+  match_workers(plan, {worker});
+  CHECK(plan.missing == std::vector<std::string>{"a: no worker can run it (local has 0 licences)"});
+  worker.custom_milli = {{"licences", 2000}};
+  match_workers(plan, {worker});
+  CHECK(plan.missing.empty());
 }
 
 TEST_CASE("a graph in the languages of drawing programs") {

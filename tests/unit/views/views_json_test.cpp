@@ -175,7 +175,20 @@ TEST_CASE("events and workers come back as they were") {
   CHECK(event_back.reason == "exit:3");
   CHECK(event_back.attempt == 2);
 
-  const WorkerView worker{"local", "online", "host", "0.1.0", {"x86"}, 8000, 1 << 30, 1000, 500, 1 << 20, 250, 3};
+  const WorkerView worker{"local",
+                          "online",
+                          "host",
+                          "0.1.0",
+                          {"x86"},
+                          8000,
+                          1 << 30,
+                          1000,
+                          500,
+                          1 << 20,
+                          250,
+                          3,
+                          {{"licences", 2000}},
+                          {{"licences", 1000}}};
   const WorkerView worker_back = round_trip(worker);
   CHECK(worker_back.name == "local");
   CHECK(worker_back.state == "online");
@@ -189,6 +202,8 @@ TEST_CASE("events and workers come back as they were") {
   CHECK(worker_back.memory_bytes_used == 1 << 20);
   CHECK(worker_back.gpu_milli_used == 250);
   CHECK(worker_back.attempts == 3);
+  CHECK(worker_back.custom_milli == worker.custom_milli);
+  CHECK(worker_back.custom_milli_used == worker.custom_milli_used);
 }
 
 TEST_CASE("fields that are missing or new are no error, a wrong shape is one") {

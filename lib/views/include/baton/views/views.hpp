@@ -92,6 +92,7 @@ struct WorkerView {
   std::int64_t cpu_milli = 0, memory_bytes = 0, gpu_milli = 0;
   std::int64_t cpu_milli_used = 0, memory_bytes_used = 0, gpu_milli_used = 0;
   std::uint32_t attempts = 0;  // starting or running
+  std::map<std::string, std::int64_t> custom_milli, custom_milli_used;
 };
 
 template <class T>
