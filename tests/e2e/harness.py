@@ -62,7 +62,9 @@ class Sandbox:
     # --- files ---
 
     def configure(self, text):
-        (self.root / "config.yaml").write_text(text or "pools: {}\n")
+        # However many cores there are: what a test lets run side by side must have room.
+        worker = "" if "workers:" in text else "workers: [{name: local, cpu: 8}]\n"
+        (self.root / "config.yaml").write_text(text + worker)
 
     def write(self, name, text):
         path = self.work / name

@@ -72,7 +72,11 @@ Result<Descriptor> connect_or_start(const SupervisorOptions& options, int progra
   }
   if (auto connected = connect_here(); connected || connected.error().code == ErrorCode::limit) return connected;
   if (auto started = start_supervisor(options, program_fd); !started) return std::unexpected(started.error());
-  return connect_here();
+  auto connected = connect_here();
+  if (!connected && connected.error().code == ErrorCode::not_found) {
+    return fail(ErrorCode::unavailable, "the supervisor left before it could be asked");  // it had been idle too long
+  }
+  return connected;
 }
 
 // Waits for this byte from the supervisor. unavailable: it is gone. io: whoever started this program is, as its stdin

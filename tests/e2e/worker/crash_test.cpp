@@ -165,7 +165,7 @@ TEST_CASE("outputs and timeouts are seen to by the next session") {
     outputs.outputs = {"a", "b"};
     link.send(outputs);
     Launch slow = script(2, "sleep 1000");
-    slow.timeout = std::chrono::milliseconds(500);
+    slow.timeout = std::chrono::seconds(3);  // not before the session is killed
     link.send(slow);
     link.started(1);
     link.started(2);
