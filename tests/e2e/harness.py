@@ -205,6 +205,10 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class TooLong(Exception):
+    """The alarm. Not a TimeoutError, which is an OSError and taken for a daemon that is gone."""
+
+
 class StartFailed(Exception):
     def __init__(self, said, code):
         super().__init__(f"batond did not start (exit code {code}): {said}")
@@ -225,7 +229,7 @@ class TestCase(unittest.TestCase):
         self.addCleanup(self.box.close)
 
     def _too_long(self, *_):
-        raise TimeoutError(f"took longer than {self.seconds} s; the daemon's log:\n{self.box.log()}")
+        raise TooLong(f"took longer than {self.seconds} s; the daemon's log:\n{self.box.log()}")
 
 
 def main():

@@ -79,7 +79,7 @@ class Killer(scenario.Scenario):
 def run_seed(seed):
     """(seed, kills, states, problem)"""
     def ring(*_):
-        raise TimeoutError(f"not at its end after {SECONDS} s")
+        raise harness.TooLong(f"not at its end after {SECONDS} s")
     signal.signal(signal.SIGALRM, ring)
     signal.alarm(SECONDS)
     box = harness.Sandbox()
@@ -90,7 +90,7 @@ def run_seed(seed):
         try:
             play.play()
             states = play.check()
-        except (scenario.Broken, AssertionError, KeyError, TimeoutError) as broken:
+        except (scenario.Broken, AssertionError, KeyError, harness.TooLong) as broken:
             problem = f"{type(broken).__name__}: {broken}\nkilled: {play.done}\n{box.log()}"
         return seed, play.done, states, problem
     finally:

@@ -63,7 +63,7 @@ def run_point(role, call, when):
             if ROLES[role][0] == "batond" and play.starts == 1:
                 play.daemon.stop()
             states = play.check()
-        except (scenario.Broken, AssertionError, KeyError, TimeoutError) as broken:
+        except (scenario.Broken, AssertionError, KeyError, harness.TooLong) as broken:
             problem = f"{type(broken).__name__}: {broken}\n{box.log()}"
         if call is None:
             return read_calls(notes), problem
@@ -98,7 +98,7 @@ class Alarm:
 
     def __enter__(self):
         def ring(*_):
-            raise TimeoutError(f"not at its end after {POINT_SECONDS} s")
+            raise harness.TooLong(f"not at its end after {POINT_SECONDS} s")
         signal.signal(signal.SIGALRM, ring)
         signal.alarm(POINT_SECONDS)
 
