@@ -10,8 +10,8 @@ namespace baton {
 // writing fail as before (EBADF), into nothing else. The first thing that a program does.
 void keep_standard_streams();
 
-// A line on standard error. Who cannot be told is not told: the log may be on a disk that is full, which is no reason to
-// end (and fmt::print throws).
+// A line on standard error. Who cannot be told is not told: the log may be on a disk that is full, which is no reason
+// to end (and fmt::print throws).
 void tell(std::string_view line);
 
 // All of `text` on standard output. Errors: disk_full, io.
