@@ -83,9 +83,9 @@ class Model {
     std::optional<std::int32_t> status;
     bool seen = false;  // by a session or supervisor that lived
     bool may_be_lost = false;
-    std::string machine, devices;  // once it has started
-    std::string output;            // the value of `x`
-    Value param;                   // of its run, when it was made
+    std::string devices;  // once it has started
+    std::string output;   // the value of `x`
+    Value param;          // of its run, when it was made
   };
   // What a daemon decided to wait for; the next one cannot know how far the clock was set meanwhile.
   struct Wait {
@@ -95,16 +95,16 @@ class Model {
   void put(const engine::RunCreated& record);
   void put(const engine::RunChanged& record);
   void put(const engine::TaskExpanded& record);
+  void put(const engine::InstanceChanged& record);
+  void put(const engine::DueChanged& record) { instances_.at(record.key).due = record.due; }
+  void put(const engine::AttemptChanged& record);
+  void check_wait(const engine::InstanceChanged& record, const Decision& decision);
   void check_outputs(const engine::InstanceChanged& record) const;
   void check_expansion(const engine::TaskExpanded& record) const;
   // Whether the matrix that the task got out of another one's output has no combination.
   [[nodiscard]] bool is_empty(RunKey run, std::size_t task) const;
   void check_room(AttemptId attempt) const;
   void check_shares() const;
-  void put(const engine::InstanceChanged& record);
-  void put(const engine::DueChanged& record) { instances_.at(record.key).due = record.due; }
-  void put(const engine::AttemptChanged& record);
-  void check_wait(const engine::InstanceChanged& record, const Decision& decision);
   void check_end(const engine::AttemptChanged& attempt);
   void check_final(RunKey run);
   void check_rules(RunKey run) const;

@@ -31,12 +31,14 @@ std::optional<TaskIndex> source_of(const workflow::TaskSpec& spec) {
 
 // A machine gives away what it has and no more, for as long as anything of an attempt lives.
 void Model::check_room(AttemptId started) const {
-  const std::string& machine = truths_.at(started).machine;
+  const std::string& machine = attempts_.at(started).worker;
   std::int64_t cpu = 0;
   std::vector<std::int64_t> devices(kMachineDevices);
   for (const auto& [id, truth] : truths_) {
-    if (truth.alive == 0 || truth.machine != machine) continue;
-    const workflow::Resources& needs = task(attempts_.at(id).key).resources;
+    if (truth.alive == 0) continue;
+    const engine::AttemptChanged& attempt = attempts_.at(id);
+    if (attempt.worker != machine) continue;
+    const workflow::Resources& needs = task(attempt.key).resources;
     cpu += needs.cpu_milli;
     const std::set<std::size_t> has = to_set(truth.devices);
     const std::int64_t wants = (needs.gpu_milli + kWholeDevice - 1) / kWholeDevice;

@@ -29,7 +29,6 @@ void Model::admitted(const std::string& machine, std::uint64_t incarnation, std:
 
 void Model::process_started(AttemptId attempt, const Start& start) {
   Truth& truth = truths_[attempt];
-  truth.machine = start.machine;
   truth.devices = start.devices;
   ++truth.starts;
   ++truth.alive;
