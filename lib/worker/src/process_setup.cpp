@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,16 @@ void reset_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+int watch_children() {
+  sigset_t children, blocked;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  blocked = children;
+  for (const int of_a_write : {SIGPIPE, SIGXFSZ}) ::sigaddset(&blocked, of_a_write);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  return ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 void raise_descriptor_limit() {

@@ -7,6 +7,9 @@ namespace baton::worker {
 void keep_only_standard_streams(int keep);
 // Default dispositions, nothing blocked: whatever the parent ignored or blocked must not reach tasks.
 void reset_signals();
+// A descriptor that is readable when children have ended (signalfd, CLOEXEC, non-blocking); -1: errno says why. Signals
+// of writes that fail are blocked as well: the write says so itself.
+int watch_children();
 
 // Lets this process have as many descriptors as it may; the limit that was is kept.
 void raise_descriptor_limit();

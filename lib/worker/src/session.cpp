@@ -254,19 +254,6 @@ Result<Descriptor> lock_session(int folder) {
   return lock;
 }
 
-int block_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGCHLD);
-  // What these are about is told by the write that failed.
-  ::sigaddset(&set, SIGPIPE);
-  ::sigaddset(&set, SIGXFSZ);
-  ::sigprocmask(SIG_SETMASK, &set, nullptr);
-  ::sigdelset(&set, SIGPIPE);
-  ::sigdelset(&set, SIGXFSZ);
-  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string oom_score) {
   auto folder = open_folder(options.folder);
   if (!folder) return std::unexpected(folder.error());
@@ -278,7 +265,7 @@ Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string o
   auto journal = Journal::open(folder->fd.get());
   if (!journal) return std::unexpected(journal.error());
   const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const int signal_fd = block_signals();
+  const int signal_fd = watch_children();
   if (null_fd < 0 || signal_fd < 0) return fail_errno(errno, "/dev/null");
   Session session(options, *folder, std::move(*journal), null_fd, std::move(*boot_id), signal_fd, notify_fd,
                   std::move(oom_score));

@@ -69,16 +69,7 @@ class Supervisor {
 
 bool Supervisor::prepare() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGCHLD);
-  // What these are about is told by the write that failed.
-  ::sigaddset(&set, SIGPIPE);
-  ::sigaddset(&set, SIGXFSZ);
-  ::sigprocmask(SIG_SETMASK, &set, nullptr);
-  ::sigdelset(&set, SIGPIPE);
-  ::sigdelset(&set, SIGXFSZ);
-  signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  signals_.reset(watch_children());
   if (!signals_ || ::chdir(folder_.path.c_str()) != 0) return false;
   lock_.reset(::open("supervisor.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock_ || ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {

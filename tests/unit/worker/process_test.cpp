@@ -16,6 +16,7 @@
 
 #include "no_descriptors.hpp"
 #include "process_setup.hpp"
+#include "small_disk.hpp"
 #include "temp_folder.hpp"
 
 namespace baton::worker {
@@ -219,6 +220,22 @@ TEST_CASE("records say how an attempt ended") {
 
   const wire::Outcome plain = of(wait_status(CLD_EXITED, 3));
   CHECK(outcome_of_finished(finished_record(AttemptId(1), plain), &started) == plain);
+}
+
+TEST_CASE("who watches its children is not ended by a write that fails") {
+  TempFolder temp;
+  const std::string problem = testing::in_child([&]() -> std::string {
+    if (watch_children() < 0) return "nothing is watched";
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return "no pipe";
+    ::close(ends[0]);
+    if (::write(ends[1], "x", 1) >= 0 || errno != EPIPE) return "somebody reads the pipe";
+    const Descriptor file(::open(temp.path("limited").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const rlimit nothing{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_FSIZE, &nothing) != 0) return "no limit";
+    return ::write(file.get(), "x", 1) < 0 && errno == EFBIG ? "" : "the file grows";
+  });
+  CHECK(problem == "");
 }
 
 }  // namespace baton::worker
