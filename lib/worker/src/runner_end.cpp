@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kDrainCheck = 50 * kMillisecond;       // beside the signals of children
+constexpr std::uint64_t kRoomCheck = 1'000 * kMillisecond;     // a disk may be full for hours
 constexpr std::uint64_t kAdoptedCheck = 1'000 * kMillisecond;  // beside the supervisor's notices
 constexpr std::uint64_t kKillAgain = 1'000 * kMillisecond;
 constexpr std::uint64_t kGiveUp = 10'000 * kMillisecond;  // after the first SIGKILL to what lingers
@@ -206,9 +207,9 @@ void Runner::drain(AttemptId attempt) {
 
 void Runner::finish(AttemptId attempt, bool unkillable) {
   Running& run = *running(attempt);
-  const auto later = [&] {
+  const auto again_after = [&](std::uint64_t pause) {
     draining_.insert(attempt);
-    set_due(attempt, run, host_.boot_ns() + kDrainCheck);
+    set_due(attempt, run, host_.boot_ns() + pause);
   };
   const Record* exited = run.exited ? &*run.exited : nullptr;
   const Record* killed = run.killed ? &*run.killed : nullptr;
@@ -218,7 +219,9 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   cap_log(run.slot->log.get(), outcome.log.from, outcome.log.to, log_cap_);
   if (exited == nullptr) outcome.ended_at = host_.wall_time();
   if (containment_->out_of_memory(attempt)) blame_memory(run.started, outcome);
-  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) return later();
+  if (outcome.cause == wire::ExitCause::exited && outcome.detail == 0 && !collect_outputs(run, outcome)) {
+    return again_after(kDrainCheck);
+  }
   if (unkillable) {
     if (!outcome.message.empty()) outcome.message += "; ";
     outcome.message += describe_left(containment_->signal_all(attempt, SIGKILL));
@@ -227,7 +230,7 @@ void Runner::finish(AttemptId attempt, bool unkillable) {
   const bool needs_files = (run.started.flags & Record::kHasSideFile) != 0;
   const bool has_record = exited != nullptr && outcome == recorded && !needs_files;
   auto ended = has_record ? Ended{std::move(outcome), false} : keep_details(attempt, run, std::move(outcome));
-  if (!ended) return later();
+  if (!ended) return again_after(kRoomCheck);
   set_due(attempt, run, 0);
   draining_.erase(attempt);
   bool reusable = !unkillable;

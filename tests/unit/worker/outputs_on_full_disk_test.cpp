@@ -19,9 +19,12 @@ struct Waiting {
   const Folder& folder;
   Runner& session;
   std::string filler;
+  // Some dozens of times, or until it has ended.
   void turn(Runner& runner) const {
-    host.now = std::max(host.now, runner.next_deadline().value_or(0));
-    runner.tick();
+    for (int i = 0; i < kTries && outcome() == nullptr; ++i) {
+      host.now = std::max(host.now, runner.next_deadline().value_or(0));
+      runner.tick();
+    }
   }
   [[nodiscard]] const wire::Outcome* outcome() const {
     const auto* exited = daemon.find<wire::Exited>(1);
@@ -50,7 +53,7 @@ std::string with_waiting_attempt(const std::function<std::string(const Waiting&)
     testing::fill_disk(filler);
     session.reap();
     const Waiting waiting{host, daemon, *folder, session, filler};
-    for (int i = 0; i < kTries; ++i) waiting.turn(session);
+    waiting.turn(session);
     if (const auto* outcome = waiting.outcome()) return fmt::format("it has ended: {}", outcome->message);
     if (host.logged.size() != 1) return fmt::format("{} lines say that it waits", host.logged.size());
     return go_on(waiting);
@@ -81,7 +84,7 @@ TEST_CASE("a session that comes back on a full disk waits for room, too") {
     Runner next = make_runner(waiting.host, waiting.folder, waiting.daemon);
     if (!next.recover()) return "the next session does not begin";
     next.welcome({});
-    for (int i = 0; i < kTries; ++i) waiting.turn(next);
+    waiting.turn(next);
     if (waiting.outcome() != nullptr) return "it has ended";
     std::filesystem::remove(waiting.filler);
     waiting.turn(next);
@@ -93,7 +96,7 @@ TEST_CASE("a session that comes back on a full disk waits for room, too") {
 TEST_CASE("what waits for room to keep its outputs is let go of when it is cancelled") {
   const std::string problem = with_waiting_attempt([](const Waiting& waiting) -> std::string {
     waiting.session.kill({AttemptId(1), wire::ExitCause::cancelled});
-    for (int i = 0; i < kTries && waiting.outcome() == nullptr; ++i) waiting.turn(waiting.session);
+    waiting.turn(waiting.session);
     const auto* outcome = waiting.outcome();
     if (outcome == nullptr) return "it has not ended";
     return outcome->cause == wire::ExitCause::missing_output ? "" : "it ended otherwise";
