@@ -30,12 +30,7 @@ constexpr milliseconds kPatience{3'000};
 class ProgressListener : public RunListener {
  public:
   ProgressListener(Session& session, Output& out, const views::RunView& run)
-      : session_(session),
-        out_(out),
-        progress_(run),
-        plain_(out.colour()),
-        display_(out),
-        client_(session.locations().socket) {}
+      : session_(session), out_(out), progress_(run), plain_(out.colour()), display_(out), client_(session.socket()) {}
 
   void on_events(std::span<const views::EventView> events) override {
     for (const views::EventView& event : events) {

@@ -1,5 +1,6 @@
 #include "daemon_link.hpp"
 
+#include <baton/base/daemon_lock.hpp>
 #include <baton/base/descriptor.hpp>
 
 #include <fcntl.h>
@@ -29,7 +30,8 @@ using std::chrono::steady_clock;
 
 constexpr auto kReadyWithin = std::chrono::seconds(60);  // recovery of a large state takes a while
 constexpr int kReadyFd = 3;                              // in the daemon
-// Between tries while another daemon has the state directory.
+constexpr auto kSaidAfter = std::chrono::seconds(2);     // what is waited for for longer is told
+// Between looks while another daemon has the state directory.
 constexpr std::chrono::milliseconds kFirstPause(50);
 constexpr std::chrono::milliseconds kLastPause(1'000);
 
@@ -156,6 +158,59 @@ Result<std::string> start_once(const std::string& program, const Locations& loca
   return line->starts_with(kError) ? line->substr(kError.size()) : *line;
 }
 
+// Pauses between looks, longer and longer, up to a time after which there is nothing to hope for.
+class Patience {
+ public:
+  explicit Patience(const Notice& notice) : notice_(notice) {}
+
+  // false: it is at its end.
+  bool wait(const std::string& why) {
+    const auto waited = steady_clock::now() - begin_;
+    if (waited >= kReadyWithin) return false;
+    if (notice_ && !said_ && waited >= kSaidAfter) {
+      notice_("waiting: " + why);
+      said_ = true;
+    }
+    ::poll(nullptr, 0, static_cast<int>(pause_.count()));
+    pause_ = std::min(2 * pause_, kLastPause);
+    return true;
+  }
+
+ private:
+  const Notice& notice_;
+  steady_clock::time_point begin_ = steady_clock::now();
+  std::chrono::milliseconds pause_ = kFirstPause;
+  bool said_ = false;
+};
+
+// true: it is this command's turn to start a daemon, for as long as `turn` is held.
+Result<bool> take_turn(const Locations& locations, Descriptor& turn) {
+  const std::string path = locations.state_dir + "/start.lock";
+  if (!turn) {
+    if (auto made = make_state_dir(locations.state_dir); !made) return std::unexpected(made.error());
+    turn.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!turn) return fail_errno(errno, path);
+  }
+  if (::flock(turn.get(), LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, path);
+  return false;
+}
+
+// `ready`, or that another batond has the state, which can be waited for: it may be about to listen, or to end.
+Result<std::string> start_in_turn(const Locations& locations) {
+  const auto program = find_batond();
+  if (!program) return std::unexpected(program.error());
+  auto said = start_once(*program, locations);
+  if (!said || *said == "ready") return said;
+  if (!said->starts_with("another batond")) return fail(ErrorCode::unavailable, "cannot start batond: {}", *said);
+  const auto holder = find_lock_holder(locations.state_dir);
+  if (holder && *holder && !(*holder)->socket.empty() && (*holder)->socket != locations.socket) {
+    return fail(ErrorCode::unavailable, "batond (pid {}) serves {} and listens on {}, not on {}", (*holder)->pid,
+                locations.state_dir, (*holder)->socket, locations.socket);
+  }
+  return said;
+}
+
 }  // namespace
 
 Result<bool> someone_listens(const std::string& socket) {
@@ -219,36 +274,52 @@ Error become_batond(const Locations& locations, std::vector<std::string> argumen
 
 std::string daemon_log_path(const Locations& locations) { return locations.state_dir + "/batond.log"; }
 
-Result<bool> start_daemon(const Locations& locations) {
-  if (auto made = make_state_dir(locations.state_dir); !made) return std::unexpected(made.error());
-  const auto program = find_batond();
-  if (!program) return std::unexpected(program.error());
-
-  const std::string lock_path = locations.state_dir + "/start.lock";
-  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock) return fail_errno(errno, lock_path);
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return fail_errno(errno, lock_path);
-  }
+Result<FoundDaemon> find_daemon(const Locations& locations) {
   const auto listens = someone_listens(locations.socket);
   if (!listens) return std::unexpected(listens.error());
-  if (*listens) return false;
+  if (*listens) return FoundDaemon{.socket = locations.socket};
+  // Another user's state is none of ours to look at.
+  const auto holder = find_lock_holder(locations.state_dir);
+  if (!holder || !*holder) return FoundDaemon{};
+  const std::string& socket = (*holder)->socket;
+  if (!socket.empty() && socket != locations.socket) {
+    if (locations.socket_named) return FoundDaemon{};
+    const auto elsewhere = someone_listens(socket);
+    if (elsewhere && *elsewhere) return FoundDaemon{.socket = socket};
+  }
+  return FoundDaemon{.pid = (*holder)->pid};
+}
 
-  // Another batond may have the state directory: one that is about to listen and was not started by a CLI, or its turn
-  // would have been waited for; or one that is about to end. There is nothing of it to wait on.
-  const auto deadline = steady_clock::now() + kReadyWithin;
-  for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLastPause)) {
-    const auto said = start_once(*program, locations);
-    if (!said) return std::unexpected(said.error());
-    if (*said == "ready") return true;
-    if (!said->starts_with("another batond")) return fail(ErrorCode::unavailable, "cannot start batond: {}", *said);
-    if (steady_clock::now() >= deadline) {
-      return fail(ErrorCode::unavailable, "{}; nothing answers on {}", *said, locations.socket);
+Error does_not_listen(const Locations& locations, pid_t pid) {
+  return {ErrorCode::unavailable,
+          fmt::format("batond (pid {}) has the state {} and does not listen: it is starting or ending. If that lasts, "
+                      "`kill {}` ends it; tasks go on",
+                      pid, locations.state_dir, pid)};
+}
+
+Result<StartedDaemon> start_daemon(const Locations& locations, const Notice& notice) {
+  Descriptor turn;
+  for (Patience patience(notice);;) {
+    auto found = find_daemon(locations);
+    if (!found) return std::unexpected(found.error());
+    if (!found->socket.empty()) return StartedDaemon{.socket = std::move(found->socket)};
+
+    std::string why;
+    if (found->pid != 0) {
+      why = does_not_listen(locations, found->pid).message;
+    } else if (const auto mine = take_turn(locations, turn); !mine) {
+      return std::unexpected(mine.error());
+    } else if (!*mine) {
+      why = "another command is about to start the daemon";
+    } else {
+      auto said = start_in_turn(locations);
+      if (!said) return std::unexpected(said.error());
+      if (*said == "ready") return StartedDaemon{.socket = locations.socket, .by_this_call = true};
+      why = std::move(*said);
     }
-    ::poll(nullptr, 0, static_cast<int>(pause.count()));
-    const auto other = someone_listens(locations.socket);
-    if (!other) return std::unexpected(other.error());
-    if (*other) return false;
+    if (!patience.wait(why)) {
+      return fail(ErrorCode::unavailable, "{}; nothing answers on {}", why, locations.socket);
+    }
   }
 }
 

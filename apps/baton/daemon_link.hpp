@@ -3,6 +3,9 @@
 #include <baton/base/locations.hpp>
 #include <baton/base/result.hpp>
 
+#include <sys/types.h>
+
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,10 +24,27 @@ Error become_batond(const Locations& locations, std::vector<std::string> argumen
 // batond's log when the CLI started it.
 std::string daemon_log_path(const Locations& locations);
 
-// Starts batond as a daemon of its own: new session, standard streams on /dev/null and its log, no file of ours open.
-// It is ready when this returns. Callers that do this at the same time take turns, so that one daemon comes of it;
-// true: this call started it, false: another one did. Errors: unavailable with what batond said, denied or io for the
-// directory.
-Result<bool> start_daemon(const Locations& locations);
+// The daemon of these places. It may listen elsewhere than one would here, where it was started with another
+// XDG_RUNTIME_DIR or its socket was removed: then its state says where, unless the socket was named.
+struct FoundDaemon {
+  std::string socket;  // empty: nobody answers
+  pid_t pid = 0;       // of who has the state although nobody answers; 0: nobody
+};
+// Errors: those of someone_listens().
+Result<FoundDaemon> find_daemon(const Locations& locations);
+
+// What to say of a daemon that has the state and does not listen.
+Error does_not_listen(const Locations& locations, pid_t pid);
+
+// Finds the daemon of these places, or starts batond as one: new session, standard streams on /dev/null and its log, no
+// file of ours open. It is ready when this returns. Callers that do this at the same time take turns, so that one
+// daemon comes of it. What is waited for, for long, is said to `notice` once. Errors: unavailable with what batond
+// said, denied or io for the directory.
+struct StartedDaemon {
+  std::string socket;
+  bool by_this_call = false;
+};
+using Notice = std::function<void(const std::string&)>;
+Result<StartedDaemon> start_daemon(const Locations& locations, const Notice& notice = {});
 
 }  // namespace baton::cli

@@ -44,7 +44,7 @@ class Stream {
       : query_(query),
         listener_(listener),
         interrupts_(interrupts),
-        feed_(session.locations().socket, {query.run, query.after, query.after == 0 ? query.tail : 0, true}) {}
+        feed_(session.socket(), {query.run, query.after, query.after == 0 ? query.tail : 0, true}) {}
 
   std::optional<FollowEnd> follow() {
     while (true) {

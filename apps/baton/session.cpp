@@ -7,7 +7,11 @@
 namespace baton::cli {
 
 Session::Session(GlobalOptions global, Result<Locations> places, Output& standard_output, Output& standard_error)
-    : options(std::move(global)), found_locations(std::move(places)), out(standard_output), err(standard_error) {}
+    : options(std::move(global)),
+      found_locations(std::move(places)),
+      out(standard_output),
+      err(standard_error),
+      socket_(found_locations ? found_locations->socket : "") {}
 
 void Session::notice(const std::string& text) {
   if (options.quiet) return;
@@ -17,17 +21,15 @@ void Session::notice(const std::string& text) {
 }
 
 api::Answer<api::Client> Session::connect() {
-  if (!found_locations) return refuse(found_locations.error());
-  const auto listens = someone_listens(locations().socket);
-  if (!listens) return refuse(listens.error());
-  if (*listens) return api::Client(locations().socket);
   if (options.no_start) {
-    return refuse(ErrorCode::unavailable, "no daemon answers on {} (start one with: baton daemon start)",
-                  locations().socket);
+    auto found = find();
+    if (!found) return std::unexpected(found.error());
+    if (*found) return api::Client(socket_);
+    return refuse(ErrorCode::unavailable, "no daemon answers on {} (start one with: baton daemon start)", socket_);
   }
-  const auto started = start_daemon(locations());
-  if (!started) return refuse(started.error());
-  api::Client client(locations().socket);
+  const auto started = start();
+  if (!started) return std::unexpected(started.error());
+  api::Client client(socket_);
   if (*started) {
     const auto info = client.info();
     if (!info) return std::unexpected(info.error());
@@ -36,12 +38,29 @@ api::Answer<api::Client> Session::connect() {
   return client;
 }
 
-api::Answer<api::Client> Session::connect_if_running() {
+api::Answer<bool> Session::start() {
   if (!found_locations) return refuse(found_locations.error());
-  const auto listens = someone_listens(locations().socket);
-  if (!listens) return refuse(listens.error());
-  if (!*listens) return refuse(ErrorCode::unavailable, "no daemon answers on {}", locations().socket);
-  return api::Client(locations().socket);
+  auto started = start_daemon(locations(), [this](const std::string& text) { notice(text); });
+  if (!started) return refuse(started.error());
+  socket_ = std::move(started->socket);
+  return started->by_this_call;
+}
+
+api::Answer<bool> Session::find() {
+  if (!found_locations) return refuse(found_locations.error());
+  auto found = find_daemon(locations());
+  if (!found) return refuse(found.error());
+  if (found->pid != 0) return refuse(does_not_listen(locations(), found->pid));
+  if (found->socket.empty()) return false;
+  socket_ = std::move(found->socket);
+  return true;
+}
+
+api::Answer<api::Client> Session::connect_if_running() {
+  const auto found = find();
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return refuse(ErrorCode::unavailable, "no daemon answers on {}", socket_);
+  return api::Client(socket_);
 }
 
 }  // namespace baton::cli

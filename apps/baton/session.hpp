@@ -50,13 +50,22 @@ class Session {
 
   // Only after found_locations or connect() said that they are known.
   [[nodiscard]] const Locations& locations() const { return *found_locations; }
+  // Where the daemon was found last: on its socket, or where its state says that it listens.
+  [[nodiscard]] const std::string& socket() const { return socket_; }
 
   // A client of a daemon that answers; one is started if none does and that is allowed.
   api::Answer<api::Client> connect();
   // Never starts one: unavailable if none answers.
   api::Answer<api::Client> connect_if_running();
+  // true: one answers. unavailable: one has the state and does not listen.
+  api::Answer<bool> find();
+  // Starts one, or finds it. true: this call started it.
+  api::Answer<bool> start();
   // `baton: …` on standard error, for what the user should know; not with -q.
   void notice(const std::string& text);
+
+ private:
+  std::string socket_;
 };
 
 // What the verb does once its arguments are read.

@@ -59,10 +59,9 @@ void print_info(Session& session, const api::DaemonInfo& info) {
 }
 
 Outcome start(Session& session) {
-  if (!session.found_locations) return refuse(session.found_locations.error());
-  const auto started = start_daemon(session.locations());
-  if (!started) return refuse(started.error());
-  api::Client client(session.locations().socket);
+  const auto started = session.start();
+  if (!started) return std::unexpected(started.error());
+  api::Client client(session.socket());
   const auto info = client.info();
   if (!info) return std::unexpected(info.error());
   if (!session.json() && !session.names_only()) {
@@ -73,17 +72,18 @@ Outcome start(Session& session) {
 }
 
 Outcome stop(Session& session) {
-  auto client = session.connect_if_running();
-  if (!client) {
-    if (client.error().error.code != ErrorCode::unavailable) return std::unexpected(client.error());
+  const auto found = session.find();
+  if (!found) return std::unexpected(found.error());
+  if (!*found) {
     session.notice("no daemon runs");
     return kExitSucceeded;
   }
-  const auto info = client->info();
+  api::Client client(session.socket());
+  const auto info = client.info();
   if (!info) return std::unexpected(info.error());
   // The process is held on to before it is told to go, so that its number cannot become somebody else's.
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(info->pid), 0)));
-  const auto asked = client->shutdown();
+  const auto asked = client.shutdown();
   if (!asked) return std::unexpected(asked.error());
   if (process) {
     pollfd waiting{process.get(), POLLIN, 0};

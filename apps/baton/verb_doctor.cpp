@@ -111,7 +111,7 @@ void ask_daemon(Session& session, std::vector<api::Check>& checks) {
         {"daemon", "error", "something listens on the socket but does not answer: " + info.error().error.message});
     return;
   }
-  checks.push_back({"daemon", "ok", fmt::format("pid {} on {}", info->pid, session.locations().socket)});
+  checks.push_back({"daemon", "ok", fmt::format("pid {} on {}", info->pid, session.socket())});
   const bool same = info->version == BATON_VERSION;
   checks.push_back({"version", same ? "ok" : "warning",
                     same ? BATON_VERSION

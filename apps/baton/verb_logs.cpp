@@ -47,7 +47,7 @@ class LogListener : public RunListener {
  public:
   LogListener(Session& session, const LogsOptions& options, views::RunView run,
               const std::vector<api::LogEntry>& entries, LogStreams& streams)
-      : options_(options), run_(std::move(run)), streams_(streams), client_(session.locations().socket) {
+      : options_(options), run_(std::move(run)), streams_(streams), client_(session.socket()) {
     for (const api::LogEntry& entry : entries) first_[entry.task] = entry.attempt;
     satisfied_ = has_ended(run_, options_.task);
   }
@@ -107,7 +107,7 @@ class LogListener : public RunListener {
 Outcome follow_logs(Session& session, const LogsOptions& options, const views::RunView& run,
                     const std::vector<api::LogEntry>& entries) {
   Interrupts interrupts;  // before the threads, so that they inherit the blocked signal
-  LogStreams streams(session.locations().socket, run.id, !names_one(run, options.task), options.tail, session.out);
+  LogStreams streams(session.socket(), run.id, !names_one(run, options.task), options.tail, session.out);
   for (const api::LogEntry& entry : entries) streams.add(entry.task, entry.attempt, true);
   LogListener listener(session, options, run, entries, streams);
   if (!listener.is_satisfied()) {

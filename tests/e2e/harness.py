@@ -124,9 +124,9 @@ class Sandbox:
     def logs(self, run, *args):
         return self.baton("logs", run, *args, check=0).stdout
 
-    def await_event(self, run, name, state):
+    def await_event(self, run, name, state, *options):
         """Until the daemon has recorded that the task instance is in this state, or was."""
-        follow = self.spawn("baton", "events", "-f", run, "-o", "json", stdout=subprocess.PIPE, text=True)
+        follow = self.spawn("baton", *options, "events", "-f", run, "-o", "json", stdout=subprocess.PIPE, text=True)
         try:
             for line in follow.stdout:
                 event = json.loads(line)

@@ -147,6 +147,155 @@ class OneWriter(harness.TestCase):
         self.box.wait(run)  # the task that ran all the time is taken over
         self.assertEqual(len((self.box.work / "starts").read_text().splitlines()), 1)
 
+    def start_a_task_that_lives(self):
+        """A running task, and a pipe that is at its end when no process of it is left."""
+        for pipe in ("alive", "never"):
+            self.box.fifo(pipe)
+        run = self.box.submit(self.box.write("later.yaml", LATER.format(work=self.box.work)))
+        alive = open(self.box.work / "alive")
+        self.addCleanup(alive.close)
+        self.assertEqual(alive.readline(), "up\n")
+        self.box.await_event(run, "later", "running")
+        return alive
+
+    def test_a_lost_database_begins_anew_once_that_is_adopted(self):
+        daemon = self.box.start()
+        alive = self.start_a_task_that_lives()
+        daemon.stop()
+        for suffix in ("", "-wal", "-shm"):
+            (self.box.state / f"baton.db{suffix}").unlink(missing_ok=True)
+        for _ in range(2):
+            with self.assertRaises(harness.StartFailed) as failed:
+                self.box.start()
+            self.assertIn("baton daemon adopt", failed.exception.said)
+        self.box.baton("daemon", "adopt", check=0)
+        self.box.start()
+        self.assertEqual(alive.read(), "")  # nobody knows its task any more
+        self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
+        self.box.baton("doctor", check=0)
+
+    def test_the_database_of_another_state_takes_no_task_of_its_workers_for_its_own(self):
+        for pipe in ("started", "go"):
+            self.box.fifo(pipe)
+        other = ("--state-dir", self.box.root / "other")
+        daemon = self.box.start(*other)
+        held = self.box.write("held.yaml", HELD.format(work=self.box.work))
+        run = self.box.baton(*other, "submit", held, check=0).stdout.strip()
+        (self.box.work / "started").read_text()
+        self.box.await_event(run, "held", "running", *other)  # what is about to start begins anew after an adoption
+        copy = self.box.root / "backup.db"
+        self.box.baton(*other, "daemon", "backup", copy, check=0)
+        daemon.stop()
+        daemon = self.box.start()
+        alive = self.start_a_task_that_lives()  # under the same attempt's id
+        daemon.stop()
+        self.put_back(copy)
+        result = self.box.baton("doctor", "--fsck")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("baton daemon adopt", result.stdout)
+        self.assertIn("another state", self.box.baton("daemon", "adopt", check=0).stdout)
+        self.check_clean()
+        self.box.start()
+        self.assertEqual(alive.read(), "")
+        self.box.wait(run, check=1)
+        [task] = self.box.describe(run)["tasks"]
+        self.assertTrue(task["reason"].startswith("worker_lost"), task["reason"])
+        self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
+
+    def test_a_database_that_is_removed_under_its_daemon_loses_no_run(self):
+        for removed in (["baton.db"], ["baton.db-wal"], ["baton.db", "baton.db-wal", "baton.db-shm"]):
+            with self.subTest(removed=removed):
+                for name in ("started", "go"):
+                    (self.box.work / name).unlink(missing_ok=True)
+                    self.box.fifo(name)
+                daemon = self.box.start()
+                ended = self.box.submit(self.box.write("quick.yaml", QUICK))
+                self.box.wait(ended)
+                run = self.box.submit(self.box.write("held.yaml", HELD.format(work=self.box.work)))
+                (self.box.work / "started").read_text()
+                for name in removed:
+                    (self.box.state / name).unlink()
+                self.assertEqual(daemon.process.wait(), 1)
+                self.assertIn("nothing is lost", self.box.log())
+                self.check_clean()
+                (self.box.work / "go").write_text("on\n")
+                daemon = self.box.start()
+                self.box.wait(run)
+                self.assertEqual(self.box.describe(ended)["state"], "succeeded")
+                self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["number"], 1)
+                daemon.stop()
+
+    def test_a_database_that_is_replaced_under_its_daemon_is_left_alone_and_the_state_saved(self):
+        daemon = self.box.start()
+        copy = self.box.root / "backup.db"
+        self.box.baton("daemon", "backup", copy, check=0)
+        run = self.box.submit(self.box.write("quick.yaml", QUICK))
+        self.box.wait(run)
+        os.rename(copy, self.box.state / "baton.db")
+        self.assertEqual(daemon.process.wait(), 1)
+        with self.assertRaises(harness.StartFailed) as failed:
+            self.box.start()
+        self.assertIn("is a backup", failed.exception.said)
+        [saved] = self.box.state.glob("baton.db-saved-*")
+        self.put_back(saved)
+        self.check_clean()
+        self.box.start()
+        self.assertEqual(self.box.describe(run)["state"], "succeeded")
+
+    def test_a_daemon_whose_socket_is_gone_listens_anew(self):
+        self.box.start()
+        (self.box.state / "baton.sock").unlink()
+        self.await_daemon()
+        self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
+        self.assertIn("was removed or replaced", self.box.log())
+
+    def test_a_daemon_is_found_whatever_the_runtime_directory_is(self):
+        """As from a login and from cron; then the user logs out and the directory goes."""
+        state = self.box.root / ".local" / "state" / "baton"
+        del self.box.env["BATON_STATE_DIR"], self.box.env["BATON_NO_START"]
+        runtime = self.box.root / "runtime"
+        runtime.mkdir(mode=0o700)
+        self.box.env["XDG_RUNTIME_DIR"] = str(runtime)
+        status = self.box.baton("daemon", "start", "-o", "json", check=0)
+        pid = json.loads(status.stdout)["pid"]
+        self.addCleanup(self.box.baton, "daemon", "stop")
+        del self.box.env["XDG_RUNTIME_DIR"]
+
+        def same_daemon():
+            found = json.loads(self.box.baton("daemon", "status", "-o", "json", check=0).stdout)
+            self.assertEqual(found["pid"], pid)
+            return found["socket"]
+
+        self.assertEqual(same_daemon(), f"{runtime}/baton/baton.sock")
+        run = self.box.baton("run", self.box.write("quick.yaml", QUICK))
+        self.assertEqual(run.returncode, 0, run.stderr)
+        shutil.rmtree(runtime)
+        runtime.write_text("in its place")
+        self.await_daemon()
+        self.assertEqual(same_daemon(), f"{state}/baton.sock")
+        self.box.env["XDG_RUNTIME_DIR"] = str(self.box.root / "other")
+        self.assertEqual(same_daemon(), f"{state}/baton.sock")
+        self.box.baton("daemon", "stop", check=0)
+        self.assertIn("no daemon runs", self.box.baton("daemon", "stop", check=0).stderr)
+
+    def test_a_daemon_that_cannot_be_reached_is_not_taken_for_none(self):
+        daemon = self.box.start()
+        os.kill(daemon.pid, signal.SIGSTOP)  # or it would listen anew
+        (self.box.state / "baton.sock").unlink()
+        for verb in (("daemon", "stop"), ("daemon", "status"), ("ls",)):
+            result = self.box.baton(*verb)
+            self.assertEqual(result.returncode, 4, verb)
+            self.assertIn(f"batond (pid {daemon.pid})", result.stderr)
+        doctor = self.box.baton("doctor")
+        self.assertEqual(doctor.returncode, 1)
+        self.assertIn(f"batond (pid {daemon.pid})", doctor.stdout)
+        os.kill(daemon.pid, signal.SIGCONT)
+
+    def await_daemon(self):
+        """Until it is found again; the alarm ends it."""
+        while self.box.baton("daemon", "status").returncode != 0:
+            pass
+
     def test_the_check_names_what_is_wrong_and_changes_nothing(self):
         daemon = self.box.start()
         self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)

@@ -37,20 +37,46 @@ Result<Descriptor> take_inherited(int fd) {
   return socket;
 }
 
+struct Bound {
+  Descriptor listener;
+  SocketFile file;
+};
+
+Result<Bound> listen_on(const std::string& path) {
+  Bound bound;
+  bound.listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!bound.listener) return fail_errno(errno, "socket");
+  auto file = SocketFile::bind(bound.listener.get(), path);
+  if (!file) return std::unexpected(file.error());
+  bound.file = std::move(*file);
+  if (::listen(bound.listener.get(), SOMAXCONN) != 0) return fail_errno(errno, path);
+  return bound;
+}
+
 class UnixServer final : public Server {
  public:
-  UnixServer(asio::io_context& io, Backend& backend, const ServerOptions& options, Descriptor listener, SocketFile file)
-      : file_(std::move(file)),
-        listener_(std::make_shared<Listener>(io, listener.release(), options.allowed_uid)),
-        hub_(listener_->hub) {
+  UnixServer(asio::io_context& io, Backend& backend, const ServerOptions& options, Bound bound)
+      : io_(io), allowed_(options.allowed_uid), hub_(std::make_shared<Hub>()) {
     hub_->backend = &backend;
     hub_->timeouts = options.timeouts;
-    listener_->accept();
+    take(std::move(bound));
   }
 
   ~UnixServer() override {
     listener_->stop();
     for (const auto& session : sessions()) session->close();
+  }
+
+  [[nodiscard]] bool is_reachable() const override { return file_.in_place(); }
+
+  Result<> move_to(const std::string& path) override try {
+    auto bound = listen_on(path);
+    if (!bound) return std::unexpected(bound.error());
+    listener_->stop();
+    take(std::move(*bound));
+    return {};
+  } catch (const std::exception& exception) {
+    return fail(ErrorCode::internal, "cannot listen on {}: {}", path, exception.what());
   }
 
   void end_streams(const Problem& problem) override {
@@ -70,8 +96,8 @@ class UnixServer final : public Server {
 
   // Lives as long as its pending waits, which may be longer than the server.
   struct Listener : std::enable_shared_from_this<Listener> {
-    Listener(asio::io_context& loop, int fd, std::uint32_t uid)
-        : io(loop), socket(loop, fd), rest(loop), allowed(uid) {}
+    Listener(asio::io_context& loop, int fd, std::uint32_t uid, std::shared_ptr<Hub> sessions)
+        : io(loop), socket(loop, fd), rest(loop), allowed(uid), hub(std::move(sessions)) {}
 
     void stop() {
       stopped = true;
@@ -88,12 +114,22 @@ class UnixServer final : public Server {
     asio::steady_timer rest;
     std::uint32_t allowed;
     bool stopped = false;
-    std::shared_ptr<Hub> hub = std::make_shared<Hub>();
+    std::shared_ptr<Hub> hub;
   };
 
+  void take(Bound bound) {
+    auto next = std::make_shared<Listener>(io_, bound.listener.get(), allowed_, hub_);
+    bound.listener.release();
+    listener_ = std::move(next);
+    file_ = std::move(bound.file);
+    listener_->accept();
+  }
+
+  asio::io_context& io_;
+  std::uint32_t allowed_;
+  std::shared_ptr<Hub> hub_;
   SocketFile file_;
   std::shared_ptr<Listener> listener_;
-  std::shared_ptr<Hub> hub_;
 };
 
 void UnixServer::Listener::accept() {
@@ -150,21 +186,17 @@ void UnixServer::Listener::admit(Descriptor connection) {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::listen(asio::io_context& io, Backend& backend, ServerOptions options) try {
-  Descriptor listener;
-  SocketFile file;
+  Bound bound;
   if (options.inherited_fd >= 0) {
     auto inherited = take_inherited(options.inherited_fd);
     if (!inherited) return std::unexpected(inherited.error());
-    listener = std::move(*inherited);
+    bound.listener = std::move(*inherited);
   } else {
-    listener = Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (listener.get() < 0) return fail_errno(errno, "socket");
-    auto bound = SocketFile::bind(listener.get(), options.socket_path);
-    if (!bound) return std::unexpected(bound.error());
-    file = std::move(*bound);
-    if (::listen(listener.get(), SOMAXCONN) != 0) return fail_errno(errno, options.socket_path);
+    auto listening = listen_on(options.socket_path);
+    if (!listening) return std::unexpected(listening.error());
+    bound = std::move(*listening);
   }
-  return std::make_unique<UnixServer>(io, backend, options, std::move(listener), std::move(file));
+  return std::make_unique<UnixServer>(io, backend, options, std::move(bound));
 } catch (const std::exception& exception) {
   return fail(ErrorCode::internal, "cannot listen on {}: {}", options.socket_path, exception.what());
 }

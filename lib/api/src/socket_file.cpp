@@ -44,9 +44,13 @@ SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
 }
 
 SocketFile::~SocketFile() {
+  if (!path_.empty() && in_place()) ::unlink(path_.c_str());
+}
+
+bool SocketFile::in_place() const {
+  if (path_.empty()) return true;
   struct stat now{};
-  if (path_.empty() || ::lstat(path_.c_str(), &now) != 0) return;
-  if (now.st_dev == device_ && now.st_ino == inode_) ::unlink(path_.c_str());
+  return ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
 }
 
 Result<SocketFile> SocketFile::bind(int fd, const std::string& path) {

@@ -26,6 +26,9 @@ class SocketFile {
   // replaced; conflict if one answers there, or if the file is no socket.
   static Result<SocketFile> bind(int fd, const std::string& path);
 
+  // Whether it is there and still ours. That of none is.
+  [[nodiscard]] bool in_place() const;
+
  private:
   std::string path_;
   dev_t device_ = 0;

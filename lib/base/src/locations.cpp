@@ -62,7 +62,8 @@ Result<Locations> locate(const EnvironmentLookup& environment, std::uint32_t uid
   }
 
   result.socket = named(overrides.socket, "BATON_SOCKET");
-  if (result.socket.empty()) {
+  result.socket_named = !result.socket.empty();
+  if (!result.socket_named) {
     std::string runtime_dir = absolute_or_nothing(environment, "XDG_RUNTIME_DIR");
     while (runtime_dir.size() > 1 && runtime_dir.ends_with('/')) runtime_dir.pop_back();
     const bool usable = !state_named && !runtime_dir.empty() && !is_of_another_user(runtime_dir, uid);

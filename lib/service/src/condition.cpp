@@ -112,6 +112,7 @@ void Condition::info(api::Done<api::DaemonInfo> done) {
           return done(std::unexpected(api::Problem{.error = statistics.error(), .diagnostics = {}}));
         }
         api::DaemonInfo info = ports_.info;
+        info.socket = ports_.socket();
         info.active_runs = ports_.scheduler->engine().active_runs();
         info.runs = statistics->runs;
         info.instances = statistics->instances;

@@ -23,9 +23,6 @@ constexpr auto kLinger = std::chrono::milliseconds(50);
 // How late something may be due after the machine slept.
 constexpr Duration kLongestNap = std::chrono::minutes(1);
 
-// A daemon that others can pass by must not serve for long.
-constexpr auto kLockCheck = std::chrono::seconds(1);
-
 constexpr int kExitError = 1;
 constexpr int kExitDenied = 6;
 
@@ -95,18 +92,6 @@ void Daemon::watch_reload_signal() {
     if (cancelled) return;
     [[maybe_unused]] const auto reloaded = reload();  // the log has it
     watch_reload_signal();
-  });
-}
-
-void Daemon::watch_lock() {
-  lock_timer_.expires_after(kLockCheck);
-  lock_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled || stopping_) return;
-    if (state_dir_->is_ours()) return watch_lock();
-    const std::string why =
-        fmt::format("the lock of {} was removed or replaced: another daemon may have taken over", state_dir_->path());
-    spdlog::critical("{}; ending, tasks go on", why);
-    stop_with({ErrorCode::conflict, why});
   });
 }
 

@@ -21,6 +21,9 @@
 
 namespace baton::service {
 
+// The socket's folder is private: that is what keeps others out between bind and chmod.
+Result<> make_socket_folder(const std::string& socket);
+
 class Daemon {
  public:
   Daemon(DaemonOptions options, StartReport& report);
@@ -41,7 +44,10 @@ class Daemon {
   BackendPorts backend_ports();
   void on_health(store::Health health);
   void watch_signals();
-  void watch_lock();
+  void watch();          // see daemon_watch.cpp
+  bool look_at_state();  // false: the daemon ends
+  void save_state(const std::string& why, bool put_back);
+  void listen_again();
   void leave_alone(const std::string& run, const std::string& why);
   void leave_out(const engine::RunSnapshot& snapshot, const std::string& why);
   void leave_out_families();
@@ -64,6 +70,7 @@ class Daemon {
   std::optional<StateDir> state_dir_;
   boost::asio::io_context io_{1};
   std::unique_ptr<store::Store> store_;
+  std::optional<store::OpenFiles> files_;
   store::Recovered recovered_;
   std::unique_ptr<Background> background_;
   WorkflowCache workflows_;
@@ -77,8 +84,10 @@ class Daemon {
   boost::asio::signal_set reload_signal_{io_};
   boost::asio::steady_timer wake_timer_{io_};
   boost::asio::steady_timer linger_timer_{io_};
-  boost::asio::steady_timer lock_timer_{io_};
+  boost::asio::steady_timer watch_timer_{io_};
   std::optional<Duration> wake_time_;  // since boot
+  std::string socket_;                 // where it listens
+  bool unreachable_ = false;           // was said already
 
   std::vector<std::string> left_alone_;  // "run ID: why", for doctor
 

@@ -35,7 +35,8 @@ int inherited_socket() {
   return kFirst;
 }
 
-// The socket's folder is private: that is what keeps others out between bind and chmod.
+}  // namespace
+
 Result<> make_socket_folder(const std::string& socket) {
   const std::filesystem::path folder = std::filesystem::path(socket).parent_path();
   std::error_code error;
@@ -44,8 +45,6 @@ Result<> make_socket_folder(const std::string& socket) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, folder.string());
   return {};
 }
-
-}  // namespace
 
 Result<> Daemon::load() {
   Result<Config> config = load_config(options_.locations.config, options_.locations.config_named);
@@ -65,12 +64,13 @@ Result<> Daemon::open_state() {
       store::Store::open({.path = state_dir_->database(),
                           .post = [this](std::function<void()> completion) { post(std::move(completion)); },
                           .on_health = [this](store::Health health) { on_health(health); },
-                          .seen_incarnation = state_dir_->seen_incarnation()});
+                          .seen = state_dir_->seen()});
   if (!opened) return std::unexpected(opened.error());
   store_ = std::move(*opened);
   Result<store::Recovered> recovered = store_->recover();
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
+  files_.emplace(state_dir_->database());
   for (const auto& run : recovered_.quarantined) {
     leave_alone(run.run, run.why);
     left_attempts_.insert(left_attempts_.end(), run.attempts.begin(), run.attempts.end());
@@ -230,7 +230,9 @@ void Daemon::serve() {
     if (!server) return stop_with(std::move(server.error()));
     server_ = std::move(*server);
     executor_->start();
-    watch_lock();
+    socket_ = options_.locations.socket;
+    state_dir_->note_socket(socket_);
+    watch();
     spdlog::info("batond {} serves {} (state {}, start {}, {} runs under way)", BATON_VERSION,
                  options_.locations.socket, state_dir_->path(), recovered_.incarnation, runs);
     report_.ready();
@@ -265,7 +267,7 @@ BackendPorts Daemon::backend_ports() {
   ports.info.uid = ::geteuid();
   ports.info.started_at = started_at_;
   ports.info.state_dir = state_dir_->path();
-  ports.info.socket = options_.locations.socket;
+  ports.socket = [this] { return socket_; };
   ports.info.state_id = recovered_.state_id;
   ports.info.config = has_config ? options_.locations.config : "";
   ports.info.incarnation = recovered_.incarnation;

@@ -1,3 +1,4 @@
+#include <baton/base/daemon_lock.hpp>
 #include <baton/base/file.hpp>
 #include <baton/service/state_dir.hpp>
 
@@ -12,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <optional>
@@ -55,13 +55,6 @@ Result<> check_owner(const std::string& path) {
   return {};
 }
 
-// The process that holds the lock, or held it last; 0: not known.
-pid_t holder_of(int fd) {
-  char text[32] = {};
-  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
-  return size > 0 ? static_cast<pid_t>(std::strtol(text, nullptr, 10)) : 0;
-}
-
 // Neither alive nor hidden; a zombie has no program any more.
 bool has_ended(pid_t pid) {
   char program[1];
@@ -69,13 +62,16 @@ bool has_ended(pid_t pid) {
 }
 
 // A daemon that was killed while it started a program leaves the lock to the child until that has become the program, a
-// moment later. So the lock of a dead one is waited for. Errors are in errno.
+// moment later. So the lock of a dead one is waited for; and, not as long, that of a living one, which may be taken by
+// somebody who is just looking (find_lock_holder). Errors are in errno.
 bool lock(int fd) {
   constexpr int kTries = 100;
+  constexpr int kTriesWhileAlive = 5;
   constexpr timespec kBetween{0, 10'000'000};
   for (int i = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
     const int error = errno;
-    if (error != EWOULDBLOCK || i == kTries || !has_ended(holder_of(fd))) {
+    const int tries = has_ended(read_lock_note(fd).pid) ? kTries : kTriesWhileAlive;
+    if (error != EWOULDBLOCK || i >= tries) {
       errno = error;
       return false;
     }
@@ -84,38 +80,42 @@ bool lock(int fd) {
   return true;
 }
 
+// A courtesy to who finds the lock taken. Written over what is there, and given up on a full disk.
+Result<> write_note(int fd, const std::string& path, const LockNote& note) {
+  const std::string text = lock_note_text(note);
+  const bool written = ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+                       ::ftruncate(fd, static_cast<off_t>(text.size())) == 0;
+  if (!written && errno != ENOSPC && errno != EDQUOT) return fail_errno(errno, path);
+  return {};
+}
+
 Result<int> take_lock(const std::string& dir) {
-  const std::string path = dir + "/batond.lock";
+  const std::string path = daemon_lock_path(dir);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail_errno(errno, path);
   if (!lock(fd)) {
     const int error = errno;
-    const pid_t holder = holder_of(fd);
+    const pid_t holder = read_lock_note(fd).pid;
     ::close(fd);
     if (error != EWOULDBLOCK) return fail_errno(error, path);
     return fail(ErrorCode::conflict, "another batond (pid {}) uses {}", holder, dir);
   }
-  // A courtesy to who finds it taken. Written over what is there, and given up on a full disk.
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  const bool written = ::pwrite(fd, pid.data(), pid.size(), 0) == static_cast<ssize_t>(pid.size()) &&
-                       ::ftruncate(fd, static_cast<off_t>(pid.size())) == 0;
-  if (!written && errno != ENOSPC && errno != EDQUOT) {
-    const int error = errno;
+  if (Result<> noted = write_note(fd, path, {.pid = ::getpid()}); !noted) {
     ::close(fd);
-    return fail_errno(error, path);
+    return std::unexpected(noted.error());
   }
   return fd;
 }
 
-// The highest start that a worker's file `daemon` ("ID START") tells of; nothing if it makes no sense or is not there.
-std::optional<std::uint64_t> incarnation_in(const std::string& worker_daemon_file) {
+// What a worker's file `daemon` ("ID START") tells of; nothing if it makes no sense or is not there.
+std::optional<store::Seen> seen_in(const std::string& worker_daemon_file) {
   constexpr std::size_t kMaxBytes = 1024;
   const auto text = read_file_at(AT_FDCWD, worker_daemon_file.c_str(), kMaxBytes);
   if (!text) return std::nullopt;
   std::istringstream fields(*text);
-  std::string id;
-  std::uint64_t seen = 0;
-  if (!(fields >> id >> seen)) return std::nullopt;
+  store::Seen seen;
+  // The worker itself complains about one that makes no sense.
+  if (!(fields >> seen.state_id >> seen.incarnation) || seen.incarnation >= kPlausibleStart) return std::nullopt;
   return seen;
 }
 
@@ -209,21 +209,25 @@ Result<> StateDir::make_worker_dir(const std::string& worker) const {
   return make_folder(worker_dir(worker));
 }
 
-std::uint64_t StateDir::seen_incarnation() const {
-  std::uint64_t highest = 0;
+store::Seen StateDir::seen() const {
+  store::Seen highest;
   std::error_code error;
   for (const auto& folder : std::filesystem::directory_iterator(path_ + "/workers", error)) {
-    // The worker itself complains about one that makes no sense.
-    const std::optional<std::uint64_t> seen = incarnation_in((folder.path() / "daemon").native());
-    if (seen && *seen < kPlausibleStart) highest = std::max(highest, *seen);
+    auto seen = seen_in((folder.path() / "daemon").native());
+    if (seen && seen->incarnation > highest.incarnation) highest = std::move(*seen);
   }
   return highest;
+}
+
+void StateDir::note_socket(const std::string& socket) const {
+  [[maybe_unused]] const Result<> noted =
+      write_note(lock_fd_, daemon_lock_path(path_), {.pid = ::getpid(), .socket = socket});
 }
 
 bool StateDir::is_ours() const {
   struct stat held{};
   struct stat named{};
-  return ::fstat(lock_fd_, &held) == 0 && ::stat((path_ + "/batond.lock").c_str(), &named) == 0 &&
+  return ::fstat(lock_fd_, &held) == 0 && ::stat(daemon_lock_path(path_).c_str(), &named) == 0 &&
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 

@@ -96,7 +96,7 @@ void check_workers(const std::string& state_dir, std::vector<std::string>& findi
 int check_state(const Locations& locations, bool json) {
   const Result<StateDir> dir = claim_existing(locations);
   if (!dir) return refused(dir.error());
-  auto findings = store::check_database(dir->database(), fits_workflow);
+  auto findings = store::check_database(dir->database(), fits_workflow, dir->seen());
   if (!findings && findings.error().code == ErrorCode::corrupt) findings = {{findings.error().message}};
   if (!findings) return refused(findings.error());
   check_workers(dir->path(), *findings);
@@ -119,15 +119,15 @@ int back_up_state(const Locations& locations, const std::string& file) {
 int adopt_state(const Locations& locations) {
   const Result<StateDir> dir = claim_existing(locations);
   if (!dir) return refused(dir.error());
-  const Result<store::Adopted> adopted =
-      store::adopt_database(dir->database(), SystemClock().now(), dir->seen_incarnation());
+  const Result<store::Adopted> adopted = store::adopt_database(dir->database(), SystemClock().now(), dir->seen());
   if (!adopted) return refused(adopted.error());
-  return said(
-      fmt::format(
-          "adopted: {} runs, {} under way. Runs and results that came after the copy was made are not in it; what "
-          "workers still run of them is ended when the daemon starts.\n",
-          adopted->runs, adopted->active_runs),
-      kClean);
+  const std::string_view losses =
+      adopted->foreign
+          ? "The workers knew another state: what they still run is ended when the daemon starts, and logs "
+            "of these runs are not with them."
+          : "Runs and results that came after the copy was made are not in it; what workers still run of "
+            "them is ended when the daemon starts.";
+  return said(fmt::format("adopted: {} runs, {} under way. {}\n", adopted->runs, adopted->active_runs, losses), kClean);
 }
 
 }  // namespace baton::service

@@ -1,17 +1,13 @@
 // Copies of the state, and what makes one the state again.
 #include <baton/store/store.hpp>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <filesystem>
 
 #include "reader.hpp"
 #include "recovery.hpp"
 #include "schema.hpp"
+#include "state_id.hpp"
 #include "statement.hpp"
 
 namespace baton::store {
@@ -36,6 +32,16 @@ Result<std::int64_t> second_of_adoption(TimePoint now, std::uint64_t seen) {
   return second;
 }
 
+// New ids for the attempts in states up to this one.
+void renumber_attempts(Connection& connection, std::int64_t last_state) {
+  Statement(connection,
+            "UPDATE attempts SET id = fresh.id FROM (SELECT id AS old, (SELECT last_attempt FROM meta) +"
+            " row_number() OVER (ORDER BY id) AS id FROM attempts WHERE state <= ?1) fresh"
+            " WHERE attempts.id = fresh.old")
+      .run(last_state);
+  connection.execute("UPDATE meta SET last_attempt = max(last_attempt, (SELECT coalesce(max(id), 0) FROM attempts))");
+}
+
 // Whatever was given out since the copy was made is never given out again. A run's number is part of its children's
 // ids.
 void raise_counters(Connection& connection, std::int64_t second) {
@@ -53,11 +59,14 @@ void raise_counters(Connection& connection, std::int64_t second) {
             " WHERE state < 2 AND i.run = attempts.run AND i.task = attempts.task AND i.idx = attempts.idx")
       .run();
   // An attempt that was about to start may have run since then: it must not start again under the same id.
-  Statement(connection,
-            "UPDATE attempts SET id = fresh.id FROM (SELECT id AS old, (SELECT last_attempt FROM meta) +"
-            " row_number() OVER (ORDER BY id) AS id FROM attempts WHERE state = 0) fresh WHERE attempts.id = fresh.old")
-      .run();
-  connection.execute("UPDATE meta SET last_attempt = max(last_attempt, (SELECT coalesce(max(id), 0) FROM attempts))");
+  renumber_attempts(connection, 0);
+}
+
+// Ids and logs of another state's attempts mean others of these workers'.
+void leave_other_workers(Connection& connection, const std::string& state_id) {
+  Statement(connection, "UPDATE meta SET state_id = ?1").run(state_id);
+  renumber_attempts(connection, 1);
+  connection.execute("UPDATE attempts SET segment = 0, log_from = 0, log_to = iif(state < 2, NULL, 0)");
 }
 
 Result<> mark_as_copy(const std::string& path) {
@@ -69,32 +78,18 @@ Result<> mark_as_copy(const std::string& path) {
 }  // namespace
 
 Result<> backup_database(const std::string& path, const std::string& to) {
-  std::error_code error;
-  if (std::filesystem::exists(std::filesystem::symlink_status(to, error))) {
-    return fail(ErrorCode::conflict, "{} exists already", to);
-  }
-  // Under its own name only once it is whole.
-  const std::string partial = fmt::format("{}.{}.partial", to, ::getpid());
   try {
     Connection connection(path, Access::read_only);
     connection.set_busy_timeout(10'000);
     if (check_format(connection) == 0) return fail(ErrorCode::corrupt, "the database {} is empty", path);
-    if (auto copied = copy_database(connection, partial); !copied) return copied;
-    Result<> done = mark_as_copy(partial);
-    if (done) done = sync_path(partial, O_RDONLY);
-    if (done && ::link(partial.c_str(), to.c_str()) != 0) done = fail_errno(errno, to);
-    ::unlink(partial.c_str());
-    if (!done) return done;
-    const std::string folder = std::filesystem::path(to).parent_path().string();
-    return sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+    return copy_database_as(connection, to, mark_as_copy);
   } catch (const SqlError& failure) {
-    ::unlink(partial.c_str());
     return std::unexpected(failure.error());
   }
 }
 
-Result<Adopted> adopt_database(const std::string& path, TimePoint now, std::uint64_t seen) {
-  const Result<std::int64_t> second = second_of_adoption(now, seen);
+Result<Adopted> adopt_database(const std::string& path, TimePoint now, const Seen& seen) {
+  const Result<std::int64_t> second = second_of_adoption(now, seen.incarnation);
   if (!second) return std::unexpected(second.error());
   try {
     Connection connection(path, Access::read_write);
@@ -102,9 +97,13 @@ Result<Adopted> adopt_database(const std::string& path, TimePoint now, std::uint
     prepare_database(connection);
     Transaction transaction(connection);
     raise_counters(connection, *second);
+    const bool foreign =
+        is_state_id(seen.state_id) && connection.text("SELECT state_id FROM meta LIMIT 1") != seen.state_id;
+    if (foreign) leave_other_workers(connection, seen.state_id);
     const Adopted adopted{
         static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs")),
-        static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs WHERE state NOT IN (2, 3, 4)"))};
+        static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs WHERE state NOT IN (2, 3, 4)")),
+        foreign};
     transaction.commit();
     return adopted;
   } catch (const SqlError& error) {

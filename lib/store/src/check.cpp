@@ -6,6 +6,7 @@
 #include "recovery.hpp"
 #include "schema.hpp"
 #include "snapshot.hpp"
+#include "state_id.hpp"
 #include "statement.hpp"
 
 namespace baton::store {
@@ -73,6 +74,16 @@ void check_file(Connection& connection, std::vector<std::string>& findings) {
   }
 }
 
+// Workers serve the state that they have served before, and no other.
+void check_workers_state(Connection& connection, const Seen& seen, std::vector<std::string>& findings) {
+  const std::string id = connection.text("SELECT state_id FROM meta LIMIT 1");
+  if (!is_state_id(seen.state_id) || !is_state_id(id) || id == seen.state_id) return;
+  findings.push_back(fmt::format(
+      "the database is of the state {}, its workers are of {}: they refuse it until `baton daemon adopt` has "
+      "made it theirs",
+      id, seen.state_id));
+}
+
 // What a start would refuse to go on with.
 void check_active_runs(Connection& connection, const FitsWorkflow& fits, std::vector<std::string>& findings) {
   StatementCache statements(connection);
@@ -90,7 +101,7 @@ void check_active_runs(Connection& connection, const FitsWorkflow& fits, std::ve
 
 }  // namespace
 
-Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits) {
+Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits, const Seen& seen) {
   try {
     Connection connection(path, Access::read_write);
     connection.set_busy_timeout(0);
@@ -101,6 +112,7 @@ Result<std::vector<std::string>> check_database(const std::string& path, const F
     check_file(connection, findings);
     apply_rules(connection, findings);
     check_active_runs(connection, fits, findings);
+    check_workers_state(connection, seen, findings);
     return findings;
   } catch (const SqlError& error) {
     return std::unexpected(error.error());

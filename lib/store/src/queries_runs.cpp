@@ -8,6 +8,7 @@
 #include <set>
 
 #include "codec.hpp"
+#include "reader.hpp"
 #include "schema.hpp"
 #include "snapshot.hpp"
 #include "sqlite_queries.hpp"
@@ -251,6 +252,10 @@ Result<std::string> SqliteQueries::bundle_hash(RunKey key) {
 
 Result<engine::RunSnapshot> SqliteQueries::snapshot(RunKey key) {
   return guarded([&] { return load_run(statements_, key); });
+}
+
+Result<> SqliteQueries::copy_to(const std::string& path) {
+  return guarded([&] { return copy_database_as(connection_, path, [](const std::string&) { return Result<>(); }); });
 }
 
 Result<Queries::Statistics> SqliteQueries::statistics() {

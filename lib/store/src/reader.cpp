@@ -62,6 +62,28 @@ Result<> copy_database(const Connection& from, const std::string& path) {
   return result;
 }
 
+Result<> copy_database_as(const Connection& from, const std::string& to,
+                          const std::function<Result<>(const std::string& path)>& finish) {
+  std::error_code error;
+  if (std::filesystem::exists(std::filesystem::symlink_status(to, error))) {
+    return fail(ErrorCode::conflict, "{} exists already", to);
+  }
+  const std::string partial = fmt::format("{}.{}.partial", to, ::getpid());
+  if (auto copied = copy_database(from, partial); !copied) return copied;
+  Result<> done;
+  try {
+    done = finish(partial);
+  } catch (const SqlError& failure) {
+    done = std::unexpected(failure.error());
+  }
+  if (done) done = sync_path(partial, O_RDONLY);
+  if (done && ::link(partial.c_str(), to.c_str()) != 0) done = fail_errno(errno, to);
+  ::unlink(partial.c_str());
+  if (!done) return done;
+  const std::string folder = std::filesystem::path(to).parent_path().string();
+  return sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+}
+
 Reader::Reader(const std::string& path) : connection_(std::make_unique<Connection>(path, Access::read_only)) {
   connection_->set_busy_timeout(10'000);
   connection_->execute("PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY");

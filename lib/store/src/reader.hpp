@@ -17,6 +17,9 @@ namespace baton::store {
 // A copy of one moment in a new file (0600), synced; nothing of it is left after an error. conflict: it exists already.
 Result<> copy_database(const Connection& from, const std::string& path);
 Result<> sync_path(const std::string& path, int flags);
+// The same, under its name only once it is whole and `finish` has made of it what it is to be.
+Result<> copy_database_as(const Connection& from, const std::string& to,
+                          const std::function<Result<>(const std::string& path)>& finish);
 
 class Reader {
  public:

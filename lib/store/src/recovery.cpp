@@ -23,7 +23,7 @@ struct Meta {
   std::int64_t incarnation = 0, last_run = 0, last_attempt = 0, last_event = 0;
 };
 
-Meta read_meta(Connection& connection, std::uint64_t seen, std::vector<Recovered::Quarantined>& quarantined) {
+Meta read_meta(Connection& connection, const Seen& seen, std::vector<Recovered::Quarantined>& quarantined) {
   Meta meta;
   {
     Statement select(connection, "SELECT state_id, incarnation, last_run, last_attempt, last_event FROM meta LIMIT 1");
@@ -31,12 +31,14 @@ Meta read_meta(Connection& connection, std::uint64_t seen, std::vector<Recovered
     if (rows.next()) meta = {rows.text(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4)};
   }
   if (!is_state_id(meta.state_id)) {
-    quarantined.push_back({"", "the state's id cannot be read; it has a new one, which its workers do not know"});
-    meta.state_id = make_state_id();
+    const bool known = is_state_id(seen.state_id);
+    quarantined.push_back({"", fmt::format("the state's id could not be read; it has {} now",
+                                           known ? "the one that its workers know" : "a new one")});
+    meta.state_id = known ? seen.state_id : make_state_id();
   }
   // Workers refuse a lower one than they have seen, so a lost one goes on far above every real one.
   if (meta.incarnation < 0 || meta.incarnation >= kPlausible) {
-    meta.incarnation = std::max(std::int64_t{1} << 40, static_cast<std::int64_t>(seen));
+    meta.incarnation = std::max(std::int64_t{1} << 40, static_cast<std::int64_t>(seen.incarnation));
   }
   meta.last_run = counter(meta.last_run, connection.integer("SELECT max(key) FROM runs"));
   meta.last_attempt = counter(meta.last_attempt, connection.integer("SELECT max(id) FROM attempts"));
@@ -45,19 +47,26 @@ Meta read_meta(Connection& connection, std::uint64_t seen, std::vector<Recovered
 }
 
 // A state that went back in time must not go on by itself: its numbers were given out before.
-void refuse_copy(const Connection& connection, std::int64_t incarnation, std::uint64_t seen) {
+void refuse_copy(const Connection& connection, std::int64_t incarnation, const Seen& seen) {
   if (incarnation == kCopyMark) {
     raise(
         ErrorCode::denied,
         "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
         connection.path());
   }
-  if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen) {
+  if (incarnation == 0 && seen.incarnation > 0) {
+    raise(ErrorCode::denied,
+          "the database {} is new, but its workers have seen start {}: the one before it is lost. Put a backup in its "
+          "place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not in it, and "
+          "what workers still run of them, are lost)",
+          connection.path(), seen.incarnation);
+  }
+  if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen.incarnation) {
     raise(
         ErrorCode::denied,
         "the database {} is older than its workers: it was started {} times, they have seen start {}. Was a backup put "
         "back? `baton daemon adopt` goes on from it (what was started since then is lost to it)",
-        connection.path(), incarnation, seen);
+        connection.path(), incarnation, seen.incarnation);
   }
 }
 
@@ -184,7 +193,7 @@ class ActiveRuns {
 
 }  // namespace
 
-Recovered recover_state(Connection& connection, std::uint64_t seen) {
+Recovered recover_state(Connection& connection, const Seen& seen) {
   Recovered recovered;
   Transaction transaction(connection);
   refuse_copy(connection, connection.integer("SELECT incarnation FROM meta LIMIT 1"), seen);

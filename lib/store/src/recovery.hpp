@@ -13,7 +13,7 @@ inline constexpr std::int64_t kPlausible = std::int64_t{1} << 53;
 inline constexpr std::int64_t kCopyMark = -0x436f7079;
 
 // Reads the runs that have not ended, sets apart those that make no sense, and commits a new incarnation. Throws
-// SqlError; denied: it is a copy, or older than what a worker has `seen`.
-Recovered recover_state(Connection& connection, std::uint64_t seen = 0);
+// SqlError; denied: it is a copy, or older than what workers have `seen`.
+Recovered recover_state(Connection& connection, const Seen& seen = {});
 
 }  // namespace baton::store

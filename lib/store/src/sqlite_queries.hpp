@@ -12,7 +12,7 @@ namespace baton::store {
 
 class SqliteQueries : public Queries {
  public:
-  explicit SqliteQueries(Connection& connection) : statements_(connection) {}
+  explicit SqliteQueries(Connection& connection) : connection_(connection), statements_(connection) {}
 
   Result<RunKey> resolve(const std::string& reference) override;
   Result<std::optional<views::RunView>> by_request_key(const std::string& key) override;
@@ -29,6 +29,7 @@ class SqliteQueries : public Queries {
   Result<std::string> bundle_hash(RunKey key) override;
   Result<engine::RunSnapshot> snapshot(RunKey key) override;
   Result<Statistics> statistics() override;
+  Result<> copy_to(const std::string& path) override;
 
  private:
   // Which instances of a run a task's reference means.
@@ -48,6 +49,7 @@ class SqliteQueries : public Queries {
   std::vector<views::EventView> events_of(std::optional<RunKey> run, std::uint64_t after, std::size_t count,
                                           bool newest);
 
+  Connection& connection_;
   StatementCache statements_;
 };
 

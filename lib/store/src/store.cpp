@@ -28,7 +28,7 @@ class SqliteStore : public Store {
  public:
   SqliteStore(std::unique_ptr<Connection> connection, const OpenOptions& options)
       : post_(options.post),
-        seen_(options.seen_incarnation),
+        seen_(options.seen),
         writer_(std::move(connection), options.post, options.on_health),
         reader_(std::make_unique<Reader>(options.path)) {}
 
@@ -63,7 +63,7 @@ class SqliteStore : public Store {
 
  private:
   Post post_;
-  std::uint64_t seen_;
+  Seen seen_;
   Writer writer_;
   std::unique_ptr<Reader> reader_;
   bool recovered_ = false;

@@ -64,7 +64,10 @@ Result<void> admit_daemon(int folder, const std::string& daemon_id, std::uint64_
   if (owner) {
     const std::uint64_t highest = owner->incarnation;
     if (owner->daemon_id != daemon_id) {
-      return fail(ErrorCode::denied, "this worker folder belongs to daemon {}", owner->daemon_id);
+      return fail(ErrorCode::denied,
+                  "this worker is of the state {}, not of {}; with the daemon stopped, `baton daemon adopt` makes the "
+                  "database its own",
+                  owner->daemon_id, daemon_id);
     }
     if (incarnation < highest && !mutated(Mutation::skip_incarnation)) {
       return fail(ErrorCode::denied, "incarnation {} is stale: {} was here before", incarnation, highest);

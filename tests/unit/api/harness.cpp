@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <boost/asio/post.hpp>
+#include <future>
 
 #include <algorithm>
 #include <array>
@@ -49,6 +50,18 @@ RunningServer::RunningServer(const Prepare& prepare) {
 
 void RunningServer::end_streams(const Problem& problem) {
   boost::asio::post(io_, [this, problem] { server_->end_streams(problem); });
+}
+
+bool RunningServer::is_reachable() {
+  std::promise<bool> answer;
+  boost::asio::post(io_, [&] { answer.set_value(server_->is_reachable()); });
+  return answer.get_future().get();
+}
+
+Result<> RunningServer::move_to(const std::string& path) {
+  std::promise<Result<>> answer;
+  boost::asio::post(io_, [&] { answer.set_value(server_->move_to(path)); });
+  return answer.get_future().get();
 }
 
 void RunningServer::stop() {

@@ -35,6 +35,8 @@ class RunningServer {
   ~RunningServer() { stop(); }
   void stop();                               // ends loop and server
   void end_streams(const Problem& problem);  // as Server::end_streams; returns at once
+  bool is_reachable();                       // as Server's, on its loop
+  Result<> move_to(const std::string& path);
 
   [[nodiscard]] const std::string& socket() const { return options_.socket_path; }
   [[nodiscard]] Client client() const { return Client(options_.socket_path); }

@@ -56,6 +56,36 @@ TEST_CASE("a socket file that took the server's place is left alone") {
   CHECK(std::filesystem::exists(server.socket()));
 }
 
+TEST_CASE("a server whose socket file is gone listens anew, in its place or elsewhere, and drops nobody") {
+  RunningServer server;
+  Client before = server.client();
+  REQUIRE(before.info());
+  CHECK(server.is_reachable());
+  std::filesystem::remove(server.socket());
+  CHECK_FALSE(server.is_reachable());
+  REQUIRE(server.move_to(server.socket()));
+  CHECK(server.is_reachable());
+  CHECK(server.client().info());
+
+  const std::string elsewhere = server.socket() + ".2";
+  std::filesystem::remove(server.socket());
+  ::close(bound_socket(server.socket()));  // somebody else's now
+  CHECK_FALSE(server.is_reachable());
+  REQUIRE(server.move_to(elsewhere));
+  CHECK(Client(elsewhere).info());
+  CHECK(before.info());
+  server.stop();
+  CHECK(std::filesystem::exists(server.socket()));
+  CHECK_FALSE(std::filesystem::exists(elsewhere));
+}
+
+TEST_CASE("a server that cannot listen elsewhere goes on where it is") {
+  RunningServer server;
+  CHECK_FALSE(server.move_to("/nonexistent/s"));
+  CHECK(server.is_reachable());
+  CHECK(server.client().info());
+}
+
 TEST_CASE("the socket file of a daemon that is gone is replaced") {
   TempFolder folder;
   ::close(bound_socket(folder.file("s")));

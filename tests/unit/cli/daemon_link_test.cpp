@@ -12,6 +12,7 @@
 #include <iterator>
 #include <thread>
 
+#include <baton/base/daemon_lock.hpp>
 #include <baton/base/descriptor.hpp>
 #include "catch.hpp"
 #include "temp_folder.hpp"
@@ -64,6 +65,54 @@ TEST_CASE("another user's socket is denied") {
   }
 }
 
+// The lock of a daemon's that runs.
+Descriptor held_lock(const Locations& locations, const std::string& note) {
+  std::filesystem::create_directories(locations.state_dir);
+  Descriptor lock(::open(daemon_lock_path(locations.state_dir).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  REQUIRE(::pwrite(lock.get(), note.data(), note.size(), 0) == static_cast<ssize_t>(note.size()));
+  return lock;
+}
+
+TEST_CASE("a daemon is found where its state says that it listens, unless another socket was named") {
+  const test::TempFolder folder;
+  Locations locations{.state_dir = folder / "state", .socket = folder / "here"};
+  CHECK(find_daemon(locations)->socket.empty());
+  Descriptor lock = held_lock(locations, "4711\n" + folder / "there" + "\n");
+  CHECK(find_daemon(locations)->socket.empty());
+  CHECK(find_daemon(locations)->pid == 4711);
+  {
+    const Descriptor there = listening(folder / "there");
+    CHECK(find_daemon(locations)->socket == folder / "there");
+    CHECK(start_daemon(locations)->socket == folder / "there");
+    locations.socket_named = true;
+    CHECK(find_daemon(locations)->socket.empty());
+    CHECK(find_daemon(locations)->pid == 0);
+    locations.socket_named = false;
+    const Descriptor here = listening(folder / "here");
+    CHECK(find_daemon(locations)->socket == folder / "here");
+  }
+  lock.reset();  // what it noted is of the past
+  CHECK(find_daemon(locations)->pid == 0);
+}
+
+TEST_CASE("a daemon that has the state and does not listen is named, and none is started beside it") {
+  const test::TempFolder folder;
+  const Locations locations{.state_dir = folder / "state", .socket = folder / "here"};
+  Descriptor lock = held_lock(locations, "4711\n");
+  Descriptor here;
+  std::vector<std::string> notices;
+  const auto started = start_daemon(locations, [&](const std::string& notice) {
+    notices.push_back(notice);
+    here = listening(folder / "here");  // at last
+  });
+  REQUIRE(started);
+  CHECK_FALSE(started->by_this_call);
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].find("4711") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(daemon_log_path(locations)));
+}
+
 TEST_CASE("a daemon is not started where its state cannot be") {
   const test::TempFolder folder;
   Locations locations;
@@ -109,7 +158,7 @@ TEST_CASE("a daemon is started with its places, apart from its starter, and is r
   batond.locations.config = "/c.yaml";
   batond.locations.config_named = true;
   const Descriptor inherited(::open("/dev/null", O_RDONLY));  // not closed on exec
-  CHECK(start_daemon(batond.locations) == true);
+  CHECK(start_daemon(batond.locations)->by_this_call);
   // 0 1 2 3 and the folder that ls reads.
   CHECK(batond.log() ==
         fmt::format("--socket {0}/s --state-dir {0}/state/baton --ready-fd 3 --config /c.yaml\n/\n5\n/dev/null\n",
@@ -133,7 +182,7 @@ test -e "$4/tried" && echo ready >&3 && exit
 touch "$4/tried"
 echo "error: another batond (pid 1) uses it" >&3
 )");
-  CHECK(start_daemon(batond.locations) == true);
+  CHECK(start_daemon(batond.locations)->by_this_call);
 }
 
 TEST_CASE("a daemon that is about to listen is found") {
@@ -145,8 +194,17 @@ TEST_CASE("a daemon that is about to listen is found") {
     while (!std::filesystem::exists(batond.locations.state_dir + "/tried")) std::this_thread::yield();
     socket = listening(batond.locations.socket);
   });
-  CHECK(start_daemon(batond.locations) == false);
+  CHECK_FALSE(start_daemon(batond.locations)->by_this_call);
   other.join();
+}
+
+TEST_CASE("a socket that was named is not given up for where the state's daemon listens") {
+  FakeBatond batond("echo 'error: another batond (pid 1) uses it' >&3\n");
+  batond.locations.socket_named = true;
+  const Descriptor lock = held_lock(batond.locations, "4711\n/elsewhere\n");
+  const auto started = start_daemon(batond.locations);
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("listens on /elsewhere, not on") != std::string::npos);
 }
 
 TEST_CASE("a daemon that ends without a word is found out, and its log is named") {
@@ -171,12 +229,13 @@ TEST_CASE("of starters at the same time one starts the daemon, the others find i
   std::filesystem::create_directories(batond.locations.state_dir);
   Descriptor turn(::open((batond.locations.state_dir + "/start.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   REQUIRE(::flock(turn.get(), LOCK_EX) == 0);
-  Result<bool> started = false;
+  Result<StartedDaemon> started;
   std::thread other([&] { started = start_daemon(batond.locations); });
   const Descriptor socket = listening(batond.locations.socket);
   turn.reset();
   other.join();
-  CHECK(started == false);
+  CHECK(started->socket == batond.locations.socket);
+  CHECK_FALSE(started->by_this_call);
   CHECK(batond.log().empty());
 }
 

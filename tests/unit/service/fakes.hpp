@@ -96,6 +96,7 @@ class FakeQueries final : public store::Queries {
   Result<std::string> bundle_hash(RunKey) override { return fail(ErrorCode::not_found, "no bundle"); }
   Result<engine::RunSnapshot> snapshot(RunKey) override { return fail(ErrorCode::not_found, "no run"); }
   Result<Statistics> statistics() override { return Statistics{}; }
+  Result<> copy_to(const std::string&) override { return {}; }
 
   std::string run_id = "r1";  // which run the filter of events() means
   std::vector<views::EventView> committed;

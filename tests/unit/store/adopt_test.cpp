@@ -31,11 +31,13 @@ void make_busy_state(const std::string& path) {
   REQUIRE(daemon.commit(std::move(records)));
 }
 
-Result<Recovered> go_on(const std::string& path, std::uint64_t seen) {
-  auto store = Store::open({.path = path, .post = [](const std::function<void()>&) {}, .seen_incarnation = seen});
+Result<Recovered> go_on(const std::string& path, const Seen& seen) {
+  auto store = Store::open({.path = path, .post = [](const std::function<void()>&) {}, .seen = seen});
   REQUIRE(store);
   return (*store)->recover();
 }
+
+Result<Recovered> go_on(const std::string& path, std::uint64_t seen) { return go_on(path, Seen{"", seen}); }
 
 const engine::InstanceChanged& task(const Recovered& recovered, std::size_t index) {
   REQUIRE(recovered.quarantined.empty());
@@ -72,7 +74,7 @@ TEST_CASE("a backup is whole, belongs to its owner alone, and is no state before
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::denied);
   CHECK_THAT(refused.error().message, Catch::Contains("is a backup"));
-  REQUIRE(adopt_database(copy, kNow, 0));
+  REQUIRE(adopt_database(copy, kNow, {}));
   CHECK(go_on(copy, 0));
 }
 
@@ -110,7 +112,7 @@ TEST_CASE("each adoption of one copy gives out numbers that none before it gave"
     const std::string path = folder.path("state.db");
     std::filesystem::remove(path);
     std::filesystem::copy_file(copy, path);
-    const auto adopted = adopt_database(path, now, seen);
+    const auto adopted = adopt_database(path, now, {"", seen});
     REQUIRE(adopted);
     CHECK(adopted->runs == 1);
     CHECK(adopted->active_runs == 1);
@@ -145,7 +147,7 @@ TEST_CASE("a state can be adopted time and again") {
   make_busy_state(path);
   std::uint64_t seen = 0;
   for (int i = 0; i < 40; ++i) {
-    REQUIRE(adopt_database(path, kNow, seen));
+    REQUIRE(adopt_database(path, kNow, {"", seen}));
     const auto recovered = go_on(path, seen);
     REQUIRE(recovered);
     CHECK(recovered->quarantined.empty());
@@ -155,11 +157,55 @@ TEST_CASE("a state can be adopted time and again") {
   }
 }
 
+TEST_CASE("adopting makes a database the workers' own, and takes no attempt or log of theirs for one of its own") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  make_busy_state(path);
+  meddle(path, "UPDATE attempts SET segment = id, log_to = 100");
+  const Seen seen{"0123456789abcdef0123456789abcdef", 7};
+  const auto findings = check_database(path, {}, seen);
+  REQUIRE(findings);
+  REQUIRE(findings->size() == 1);
+  CHECK_THAT(findings->front(), Catch::Contains("baton daemon adopt"));
+  const auto adopted = adopt_database(path, kNow, seen);
+  REQUIRE(adopted);
+  CHECK(adopted->foreign);
+  CHECK(check_database(path, {}, seen) == std::vector<std::string>{});
+  const auto recovered = go_on(path, seen);
+  REQUIRE(recovered);
+  CHECK(recovered->state_id == seen.state_id);
+  CHECK(recovered->incarnation > seen.incarnation);
+  REQUIRE(recovered->runs.size() == 1);
+  REQUIRE(recovered->runs[0].attempts.size() == 2);
+  for (const auto& attempt : recovered->runs[0].attempts) CHECK(attempt.id.value() > 4);
+  CHECK(number_in(path, "SELECT count(*) FROM attempts WHERE segment <> 0 OR log_from <> 0") == 0);
+  CHECK_FALSE(adopt_database(path, kNow, seen)->foreign);
+}
+
+TEST_CASE("a new database for a lost one is refused, and says what can be done") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  const auto refused = go_on(path, 3);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::denied);
+  CHECK_THAT(refused.error().message, Catch::Contains("is lost"));
+  CHECK_THAT(refused.error().message, Catch::Contains("baton daemon adopt"));
+}
+
+TEST_CASE("a state whose id cannot be read has the one that its workers know") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  make_busy_state(path);
+  meddle(path, "UPDATE meta SET state_id = 'x'");
+  const Seen seen{"0123456789abcdef0123456789abcdef", 1};
+  CHECK(go_on(path, seen)->state_id == seen.state_id);
+}
+
 TEST_CASE("a start that no daemon can have reached is not gone beyond") {
   const TempFolder folder;
   const std::string path = folder.path("baton.db");
   make_busy_state(path);
-  CHECK(adopt_database(path, kNow, ~std::uint64_t{0}).error().code == ErrorCode::corrupt);
+  CHECK(adopt_database(path, kNow, {"", ~std::uint64_t{0}}).error().code == ErrorCode::corrupt);
 }
 
 TEST_CASE("a lost count of starts goes on beyond what the workers have seen") {

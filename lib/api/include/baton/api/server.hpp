@@ -42,6 +42,10 @@ class Server {
   // Ends streams of events, those under way and those to come, with this problem, so that nobody takes the end that is
   // near for a crash. What is being written goes out first.
   virtual void end_streams(const Problem& problem) = 0;
+  // Can clients still find it? Not if its socket file was removed or replaced. An inherited socket is its owner's care.
+  [[nodiscard]] virtual bool is_reachable() const = 0;
+  // Listens on this path from here on, as listen() does; connections that there are go on.
+  virtual Result<> move_to(const std::string& path) = 0;
 };
 
 // What the server answers to; schemas/openapi.yaml describes each of them.

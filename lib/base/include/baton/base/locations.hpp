@@ -13,6 +13,7 @@ namespace baton {
 struct Locations {
   std::string state_dir;      // database, logs, spool; absolute
   std::string socket;         // absolute, short enough for sockaddr_un
+  bool socket_named = false;  // somebody named it, and means this one
   std::string config;         // absolute; need not exist, unless
   bool config_named = false;  // somebody named it
 };

@@ -35,6 +35,7 @@ struct BackendPorts {
   std::function<Result<std::vector<std::string>>()> reload;  // as api::Backend::reload
   std::function<void()> shut_down;                           // begins to end the daemon, soon
   api::DaemonInfo info;                                      // what does not change
+  std::function<std::string()> socket;                       // where the daemon listens now
   std::string state_dir;
   std::string database;
   std::vector<std::string> left_alone;  // "run ID: why", of runs whose stored state makes no sense

@@ -1,6 +1,7 @@
 // The daemon's state directory: made, checked and held by one daemon at a time.
 #pragma once
 #include <baton/base/result.hpp>
+#include <baton/store/store.hpp>
 
 #include <cstdint>
 #include <string>
@@ -40,8 +41,10 @@ class StateDir {
   [[nodiscard]] std::string boot_file(const std::string& worker) const { return worker_dir(worker) + "/boot-id"; }
   // Makes it with 0700.
   [[nodiscard]] Result<> make_worker_dir(const std::string& worker) const;
-  // The highest start of a daemon that one of this host's workers has seen; 0: none.
-  [[nodiscard]] std::uint64_t seen_incarnation() const;
+  // What this host's workers have seen: that of the one with the highest start.
+  [[nodiscard]] store::Seen seen() const;
+  // Notes beside the lock where the daemon listens.
+  void note_socket(const std::string& socket) const;
   // Whether the lock is still the one that others would have to take: its file may have been removed or replaced.
   [[nodiscard]] bool is_ours() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }

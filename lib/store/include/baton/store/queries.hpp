@@ -63,6 +63,9 @@ class Queries {
     int schema_version = 0;
   };
   virtual Result<Statistics> statistics() = 0;
+
+  // All that is committed, in a new file, also when the database's own file is gone. conflict: `path` exists already.
+  virtual Result<> copy_to(const std::string& path) = 0;
 };
 
 }  // namespace baton::store

@@ -5,10 +5,13 @@
 #include <baton/engine/engine.hpp>
 #include <baton/store/queries.hpp>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace baton::store {
@@ -24,12 +27,17 @@ enum class Health : std::uint8_t {
   locked,        // a commit waits for another process, which has held the database for longer than one should
 };
 
+// What the workers of a state know of it. They outlive its database: it may be lost, or another one put in its place.
+struct Seen {
+  std::string state_id;           // empty: they have not met a daemon yet
+  std::uint64_t incarnation = 0;  // the highest start
+};
+
 struct OpenOptions {
   std::string path;  // of the database file; its folder exists
   Post post;
   std::function<void(Health)> on_health = nullptr;  // posted whenever it changes; it is `good` at first
-  // The highest start that a worker has seen. A database behind it is an older copy, and recover() refuses it (denied).
-  std::uint64_t seen_incarnation = 0;
+  Seen seen = {};  // recover() refuses a database behind it (denied): it is an older copy, or a new one for a lost one
 };
 
 // One transaction. The bundle, if any, is written before the records.
@@ -95,19 +103,51 @@ class Store {
 // Integrity and sense of a database file that no daemon has open: one line per finding; empty: all is well. `fits`
 // says why a run that has not ended does not fit its workflow, whose stored files it is given.
 using FitsWorkflow = std::function<Result<>(const engine::RunSnapshot& run, const std::string& bundle)>;
-Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits = {});
+Result<std::vector<std::string>> check_database(const std::string& path, const FitsWorkflow& fits = {},
+                                                const Seen& seen = {});
 
 // A consistent copy, also while a daemon runs: one file, 0600, synced, that was not there before. The copy says that it
 // is one: no daemon goes on from it before adopt_database(). conflict: `to` exists already.
 Result<> backup_database(const std::string& path, const std::string& to);
 
+// The files of a database that is open: it itself, its log and the log's index. To remove or replace one takes nothing
+// from who has it open, until that one ends: then all of it, or what was not yet moved out of the log, is gone.
+class OpenFiles {
+ public:
+  explicit OpenFiles(std::string path);  // as they are now; all must be there
+
+  enum class Place : std::uint8_t {
+    kept,
+    lost,      // one is missing, or the log was replaced; the rest is as it was or missing too
+    replaced,  // there is another database
+  };
+  [[nodiscard]] Place look() const;
+
+  // Saves what is committed, as `queries` of the store that has them open can see it: in its old place if it was lost,
+  // else, or if not `put_back`, in the new file `aside`. Where it is now. Nothing may be committed any more, and the
+  // store must be closed next.
+  Result<std::string> save(Queries& queries, const std::string& aside, bool put_back) const;
+
+ private:
+  // Device and inode; nothing: not there.
+  using Identity = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
+  [[nodiscard]] std::array<Identity, 3> identities() const;
+  std::string path_;
+  std::array<Identity, 3> opened_;
+};
+
 // Makes an older copy, put in its place, the state again. Its counters go on beyond whatever was given out since the
 // copy was made, by the time of day and what the workers have `seen`: starts, run keys, attempt ids, the number of
 // every instance's next attempt. An attempt that was about to start gets a new id; one that had started keeps its id
-// and goes on if its worker knows it. No daemon may have the database open.
+// and goes on if its worker knows it.
+//
+// A database that the workers do not know, another state's or a new one, becomes theirs: it takes their state's id, and
+// as its attempts and logs are not with them, every open attempt gets a new id and no attempt has a log any more. No
+// daemon may have the database open.
 struct Adopted {
   std::uint64_t runs = 0, active_runs = 0;
+  bool foreign = false;  // the workers knew another state
 };
-Result<Adopted> adopt_database(const std::string& path, TimePoint now, std::uint64_t seen);
+Result<Adopted> adopt_database(const std::string& path, TimePoint now, const Seen& seen);
 
 }  // namespace baton::store
