@@ -225,6 +225,18 @@ class OneWriter(harness.TestCase):
                 self.assertEqual(self.box.describe(run)["tasks"][0]["attempts"][0]["number"], 1)
                 daemon.stop()
 
+    def test_a_database_that_was_removed_is_put_back_by_a_daemon_that_is_told_to_end(self):
+        daemon = self.box.start()
+        run = self.box.submit(self.box.write("quick.yaml", QUICK))
+        self.box.wait(run)
+        os.kill(daemon.pid, signal.SIGSTOP)  # so that the end is what it sees first
+        (self.box.state / "baton.db").unlink()
+        daemon.process.terminate()
+        os.kill(daemon.pid, signal.SIGCONT)
+        daemon.process.wait()
+        self.box.start()
+        self.assertEqual(self.box.describe(run)["state"], "succeeded")
+
     def test_a_database_that_is_replaced_under_its_daemon_is_left_alone_and_the_state_saved(self):
         daemon = self.box.start()
         copy = self.box.root / "backup.db"

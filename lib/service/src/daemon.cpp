@@ -147,7 +147,8 @@ void Daemon::stop() {
   linger_timer_.async_wait([this](const boost::system::error_code&) {
     scheduler_->stop();
     server_.reset();
-    io_.stop();
+    if (database_is_kept()) return io_.stop();
+    save_state([this] { io_.stop(); });
   });
 }
 

@@ -46,7 +46,8 @@ class Daemon {
   void watch_signals();
   void watch();          // see daemon_watch.cpp
   bool look_at_state();  // false: the daemon ends
-  void save_state(const std::string& why, bool put_back);
+  [[nodiscard]] bool database_is_kept() const;
+  void save_state(const std::function<void()>& then);
   void listen_again();
   void leave_alone(const std::string& run, const std::string& why);
   void leave_out(const engine::RunSnapshot& snapshot, const std::string& why);

@@ -23,10 +23,11 @@ void Daemon::watch() {
   });
 }
 
+bool Daemon::database_is_kept() const { return files_->look() == store::OpenFiles::Place::kept; }
+
 bool Daemon::look_at_state() {
   const bool ours = state_dir_->is_ours();
-  const bool kept = files_->look() == store::OpenFiles::Place::kept;
-  if (ours && kept) {
+  if (ours && database_is_kept()) {
     if (!server_->is_reachable()) listen_again();
     return true;
   }
@@ -35,30 +36,26 @@ bool Daemon::look_at_state() {
            : fmt::format("the lock of {} was removed or replaced: another daemon may have taken over",
                          state_dir_->path());
   spdlog::critical("{}; ending, tasks go on", why);
-  if (kept) {
-    stop_with({ErrorCode::conflict, why});
-  } else {
-    save_state(why, ours);
-  }
+  stop_with({ErrorCode::conflict, why});
   return false;
 }
 
-// A removed file is there until it is closed. From here on nothing is answered or started: it would not be in the copy.
-void Daemon::save_state(const std::string& why, bool put_back) {
-  scheduler_->stop();
-  server_.reset();
+// A removed file is there until it is closed. Nothing is answered or started any more: it would not be in the copy.
+void Daemon::save_state(const std::function<void()>& then) {
   const std::string aside = fmt::format("{}-saved-{}", state_dir_->database(), format_rfc3339(clock_.now()));
   store_->ask<std::string>(
-      [files = *files_, aside, put_back](store::Queries& queries) { return files.save(queries, aside, put_back); },
-      [this, why](Result<std::string> saved) {
+      [files = *files_, aside, put_back = state_dir_->is_ours()](store::Queries& queries) {
+        return files.save(queries, aside, put_back);
+      },
+      [this, then](Result<std::string> saved) {
         if (!saved) {
-          spdlog::critical("what it held is lost, it cannot be saved: {}", saved.error().message);
+          spdlog::critical("what the database held is lost, it cannot be saved: {}", saved.error().message);
         } else if (*saved == state_dir_->database()) {
-          spdlog::warn("what it held is in its place again, nothing is lost; the next daemon goes on from it");
+          spdlog::warn("the database is in its place again, nothing is lost; the next daemon goes on from it");
         } else {
-          spdlog::critical("what it held is in {}; to go on from it, put it in the database's place", *saved);
+          spdlog::critical("what the database held is in {}; to go on from it, put it in its place", *saved);
         }
-        stop_with({ErrorCode::conflict, why});
+        then();
       });
 }
 
