@@ -253,6 +253,7 @@ Daemon::Daemon(Site& site) : site_(site) {
   ports.post = [this](std::function<void()> what) { post(std::move(what)); };
   ports.wake_at = [this](std::optional<Duration> since_boot) { wake_at(since_boot); };
   ports.secret = [](const std::string&) { return std::string("secret"); };
+  ports.masked_values = [] { return std::vector<std::string>{"secret"}; };
   ports.run_created = [](const engine::RunCreated&) {};
   ports.publish = [](const std::vector<views::EventView>&) {};
   ports.fatal = [this](const Error& error) {

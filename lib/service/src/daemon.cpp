@@ -111,7 +111,7 @@ Result<std::vector<std::string>> Daemon::reload() {
   config->workers = config_.workers;
   config->log_json = config_.log_json;
   config_ = std::move(*config);
-  secrets_ = Secrets(config_.secrets);
+  secrets_.configure(config_.secrets);
   if (!options_.log_level) set_log_level(config_.log_level);
   std::vector<engine::Event> events;
   events.emplace_back(engine::PoolsChanged{.pools = config_.pools});

@@ -50,7 +50,7 @@ Result<> Daemon::load() {
   Result<Config> config = load_config(options_.locations.config, options_.locations.config_named);
   if (!config) return std::unexpected(config.error());
   config_ = std::move(*config);
-  secrets_ = Secrets(config_.secrets);
+  secrets_.configure(config_.secrets);
   start_log(options_.log_level.value_or(config_.log_level), options_.log_json.value_or(config_.log_json));
   return {};
 }
@@ -120,7 +120,8 @@ Result<> Daemon::build() {
   ports.clock = &clock_;
   ports.post = [this](std::function<void()> completion) { post(std::move(completion)); };
   ports.wake_at = [this](std::optional<Duration> since_boot) { wake_at(since_boot); };
-  ports.secret = [this](const std::string& name) { return secrets_.value(name); };
+  ports.secret = [this](const std::string& name) { return secrets_.give(name); };
+  ports.masked_values = [this] { return secrets_.values(); };
   ports.run_created = [this](const engine::RunCreated& run) { feed_->add_child(run.id, run.parent_id); };
   ports.publish = [this](std::vector<views::EventView> events) { feed_->publish(std::move(events)); };
   ports.fatal = [this](Error error) {

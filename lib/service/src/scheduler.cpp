@@ -2,6 +2,7 @@
 
 #include <baton/base/limits.hpp>
 #include <baton/base/mutation.hpp>
+#include <baton/service/secrets.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -50,21 +51,37 @@ Scheduler::Scheduler(engine::Engine engine, SchedulerPorts ports)
 
 void Scheduler::enqueue(std::vector<engine::Event> events) {
   if (stopped_) return;
+  mask(events);
   for (engine::Event& event : events) {
-    if (auto* ended = std::get_if<engine::AttemptEnded>(&event); ended != nullptr && !without_secret_.empty()) {
-      const auto found = without_secret_.find(ended->attempt);
-      if (found != without_secret_.end()) {
-        if (ended->failure.kind == workflow::FailureKind::cancelled && !ended->started_at) {
-          ended->failure = {.kind = workflow::FailureKind::spawn_error, .detail = 0};
-          ended->message = std::move(found->second);
-        }
-        without_secret_.erase(found);
-      }
-    }
+    if (auto* ended = std::get_if<engine::AttemptEnded>(&event)) explain_without_secret(*ended);
     events_.push_back(std::move(event));
   }
   throttle();
   plan_turn();
+}
+
+// Here, and not at the worker: a session that came up anew does not know what the one before had been given, and a task
+// may have come by a secret that it was not given.
+void Scheduler::mask(std::vector<engine::Event>& events) const {
+  std::optional<std::vector<std::string>> values;
+  for (engine::Event& event : events) {
+    auto* ended = std::get_if<engine::AttemptEnded>(&event);
+    if (ended == nullptr || (ended->message.empty() && ended->outputs.empty())) continue;
+    if (!values) values = ports_.masked_values();
+    if (values->empty()) return;
+    ended->message = masked(ended->message, *values);
+    for (auto& [name, output] : ended->outputs) output = masked(output, *values);
+  }
+}
+
+void Scheduler::explain_without_secret(engine::AttemptEnded& ended) {
+  const auto found = without_secret_.find(ended.attempt);
+  if (found == without_secret_.end()) return;
+  if (ended.failure.kind == workflow::FailureKind::cancelled && !ended.started_at) {
+    ended.failure = {.kind = workflow::FailureKind::spawn_error, .detail = 0};
+    ended.message = std::move(found->second);
+  }
+  without_secret_.erase(found);
 }
 
 void Scheduler::request(engine::Event request, OnAnswer answer, std::vector<engine::Event> before,

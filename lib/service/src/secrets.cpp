@@ -64,13 +64,28 @@ Result<std::string> Secrets::value(const std::string& name) const {
   return value;
 }
 
+Result<std::string> Secrets::give(const std::string& name) {
+  Result<std::string> given = value(name);
+  if (!given || given->size() < kMaskedBytes) return given;
+  if (const auto known = std::ranges::find(given_, *given); known != given_.end()) {
+    std::rotate(known, known + 1, given_.end());
+  } else {
+    if (given_.size() == kGivenValues) given_.erase(given_.begin());
+    given_.push_back(*given);
+  }
+  return given;
+}
+
 std::vector<std::string> Secrets::values() const {
-  std::vector<std::string> values;
+  std::vector<std::string> values = given_;
   for (const auto& [name, source] : sources_) {
     Result<std::string> text = value(name);
     if (text && text->size() >= kMaskedBytes) values.push_back(std::move(*text));
   }
-  std::ranges::sort(values, [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::ranges::sort(values,
+                    [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() > b.size() : a < b; });
+  const auto again = std::ranges::unique(values);
+  values.erase(again.begin(), again.end());
   return values;
 }
 
@@ -85,6 +100,12 @@ std::string Masker::feed(std::string_view piece) {
 }
 
 std::string Masker::finish() { return drain({}); }
+
+std::string masked(std::string_view text, const std::vector<std::string>& values) {
+  Masker masker(values);
+  std::string out = masker.feed(text);
+  return out + masker.finish();
+}
 
 // Where what is held could be the beginning of a value whose rest has yet to come.
 std::vector<std::size_t> Masker::beginnings() const {

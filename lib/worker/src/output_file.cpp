@@ -27,6 +27,8 @@ class Lines {
 
 }  // namespace
 
+// Errors quote nothing that a task has written but names that are valid: it may be a part of a secret, which nobody
+// would recognise.
 Result<std::map<std::string, std::string>> parse_outputs(std::string_view text) {
   std::map<std::string, std::string> outputs;
   Lines lines(text);
@@ -40,8 +42,8 @@ Result<std::map<std::string, std::string>> parse_outputs(std::string_view text) 
     }
     const std::string_view name = line->substr(0, std::min(equals, heredoc));
     if (!is_identifier(name)) {
-      return fail(ErrorCode::invalid_argument, "line {}: `{}` is not a name", number,
-                  escape_control(name.substr(0, 64)));
+      return fail(ErrorCode::invalid_argument, "line {}: what is before the {} is not a name", number,
+                  equals < heredoc ? "=" : "<<");
     }
     std::string value;
     if (equals < heredoc) {
@@ -53,8 +55,8 @@ Result<std::map<std::string, std::string>> parse_outputs(std::string_view text) 
       for (;;) {
         const auto part = lines.next();
         if (!part) {
-          return fail(ErrorCode::invalid_argument, "line {}: the block of `{}` does not end with `{}`", number, name,
-                      escape_control(delimiter.substr(0, 64)));
+          return fail(ErrorCode::invalid_argument, "line {}: the block of `{}` does not end with its delimiter", number,
+                      name);
         }
         if (*part == delimiter) break;
         if (!first) value += '\n';

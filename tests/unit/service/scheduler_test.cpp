@@ -1,90 +1,10 @@
 #include <baton/base/limits.hpp>
-#include <baton/service/scheduler.hpp>
 
-#include "catch.hpp"
-#include "fakes.hpp"
+#include "scheduler_fixture.hpp"
 
 using namespace baton;
 using namespace baton::service;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::shared_ptr<const workflow::WorkflowSpec> parse(std::string_view text) {
-  auto parsed = workflow::parse_workflow("t.yaml", text);
-  for (const auto& diagnostic : parsed.diagnostics) UNSCOPED_INFO(render(diagnostic, text));
-  REQUIRE(parsed.workflow);
-  return parsed.workflow;
-}
-
-struct SchedulerFixture {
-  SchedulerFixture() {
-    SchedulerPorts ports;
-    ports.store = &store;
-    ports.executor = &executor;
-    ports.clock = &clock;
-    ports.post = loop.poster();
-    ports.wake_at = [this](std::optional<Duration> since_boot) { wake = since_boot; };
-    ports.secret = [this](const std::string& name) -> Result<std::string> {
-      const auto found = secrets.find(name);
-      if (found == secrets.end()) return fail(ErrorCode::not_found, "secret {} is not configured", name);
-      return found->second;
-    };
-    ports.run_created = [this](const engine::RunCreated& run) { created.push_back(run.id); };
-    ports.publish = [this](std::vector<views::EventView> events) { published += events.size(); };
-    ports.fatal = [this](Error error) { fatal.push_back(std::move(error)); };
-    scheduler = std::make_unique<Scheduler>(engine::Engine(), std::move(ports));
-  }
-
-  void submit(const std::string& id, std::string_view text = "tasks: {a: {run: 'true'}}\n") {
-    engine::SubmitRun event;
-    event.id = id;
-    event.workflow = parse(text);
-    event.bundle_hash = "h";
-    event.working_dir = "/";
-    scheduler->request(
-        std::move(event),
-        [this, id](RequestAnswer answer) {
-          executor.calls.push_back((answer ? "accepted " : "refused ") + id);
-          if (!answer) errors.push_back(answer.error());
-        },
-        {}, store::Batch::Bundle{"h", "{}"});
-  }
-  void worker_up(std::uint32_t slots = 4) {
-    engine::WorkerUp up;
-    up.worker = WorkerId(0);
-    up.name = "w";
-    up.capacity.cpu_milli = slots * 1000;
-    up.capacity.memory_bytes = 1 << 30;
-    std::vector<engine::Event> events;
-    events.emplace_back(std::move(up));
-    scheduler->enqueue(std::move(events));
-  }
-  // Until everything that is decided is committed.
-  void settle() {
-    loop.run();
-    while (store.queued() > 0) {
-      store.finish();
-      loop.run();
-    }
-  }
-  std::vector<std::string> take_calls() { return std::exchange(executor.calls, {}); }
-
-  TestLoop loop;
-  TestClock clock;
-  FakeStore store{loop};
-  FakeExecutor executor{loop};
-  std::map<std::string, std::string> secrets;
-  std::vector<std::string> created;
-  std::vector<Error> errors, fatal;
-  std::optional<Duration> wake;
-  std::size_t published = 0;
-  std::unique_ptr<Scheduler> scheduler;
-};
-
-using Calls = std::vector<std::string>;
-
-}  // namespace
 
 TEST_CASE("Nothing is answered or started before its commit") {
   SchedulerFixture f;
@@ -204,50 +124,6 @@ TEST_CASE("While no commit gets through, what was applied waits and what was not
   f.submit("r5");
   f.settle();
   CHECK(f.created.back() == "r5");
-}
-
-TEST_CASE("Secrets are filled in on the way out and are in no record") {
-  SchedulerFixture f;
-  f.secrets["TOKEN"] = "hunter2";
-  f.worker_up();
-  f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
-  f.settle();
-  REQUIRE(f.executor.launches.size() == 1);
-  const auto& env = f.executor.launches[0].env;
-  const auto found = std::ranges::find(env, "T", &engine::Launch::Env::name);
-  REQUIRE(found != env.end());
-  CHECK(found->value == "hunter2");
-  CHECK_FALSE(found->is_secret);
-}
-
-TEST_CASE("An attempt without its secret never starts and says why") {
-  SchedulerFixture f;
-  f.worker_up();
-  f.submit("r1", "tasks: {a: {env: {T: '${{ secrets.TOKEN }}'}, run: 'true'}}\n");
-  f.settle();
-  CHECK(f.executor.launches.empty());
-  CHECK(f.take_calls().back() == "kill 1");
-  engine::AttemptEnded ended;
-  ended.worker = WorkerId(0);
-  ended.attempt = AttemptId(1);
-  ended.failure = {.kind = workflow::FailureKind::cancelled, .detail = 0};
-  ended.ended_at = f.clock.time;
-  std::vector<engine::Event> events;
-  events.emplace_back(ended);
-  const std::size_t before = f.store.batches.size();
-  f.scheduler->enqueue(std::move(events));
-  f.settle();
-  bool seen = false;
-  for (std::size_t i = before; i < f.store.batches.size(); ++i) {
-    for (const engine::Record& record : f.store.batches[i].records) {
-      const auto* attempt = std::get_if<engine::AttemptChanged>(&record);
-      if (attempt == nullptr || attempt->id != AttemptId(1)) continue;
-      seen = true;
-      CHECK(attempt->failure.kind == workflow::FailureKind::spawn_error);
-      CHECK(attempt->message == "secret TOKEN is not configured");
-    }
-  }
-  CHECK(seen);
 }
 
 TEST_CASE("after_commits waits for everything decided before it") {

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -17,27 +19,49 @@ TEST_CASE("Secrets are read from where the configuration says, each time anew") 
       (std::filesystem::temp_directory_path() / ("baton-secret-" + std::to_string(::getpid()))).string();
   std::ofstream(path) << "hunter2\n";
   ::setenv("BATON_TEST_SECRET", "s3cret", 1);
-  const Secrets secrets({{"FROM_ENV", {.env = "BATON_TEST_SECRET", .file = ""}},
-                         {"FROM_FILE", {.env = "", .file = path}},
-                         {"NO_ENV", {.env = "BATON_TEST_NO_SUCH", .file = ""}},
-                         {"NO_FILE", {.env = "", .file = path + ".none"}}});
-  CHECK(secrets.value("FROM_ENV").value() == "s3cret");
-  CHECK(secrets.value("FROM_FILE").value() == "hunter2");
+  Secrets secrets({{"FROM_ENV", {.env = "BATON_TEST_SECRET", .file = ""}},
+                   {"FROM_FILE", {.env = "", .file = path}},
+                   {"NO_ENV", {.env = "BATON_TEST_NO_SUCH", .file = ""}},
+                   {"NO_FILE", {.env = "", .file = path + ".none"}}});
+  CHECK(secrets.give("FROM_ENV").value() == "s3cret");
+  CHECK(secrets.give("FROM_FILE").value() == "hunter2");
   std::ofstream(path) << "rotated";
-  CHECK(secrets.value("FROM_FILE").value() == "rotated");
-  CHECK(secrets.values() == std::vector<std::string>{"rotated", "s3cret"});
+  CHECK(secrets.give("FROM_FILE").value() == "rotated");
+  // What a task was given is a secret for as long as it may still say it.
+  CHECK(secrets.values() == std::vector<std::string>{"hunter2", "rotated", "s3cret"});
   for (const char* name : {"NO_ENV", "NO_FILE", "UNKNOWN"}) {
-    const auto value = secrets.value(name);
+    const auto value = secrets.give(name);
     REQUIRE_FALSE(value.has_value());
     CHECK(value.error().code == ErrorCode::not_found);
     CHECK(value.error().message.find(name) != std::string::npos);
   }
   std::ofstream(path) << std::string("a\0b", 3);
-  CHECK(secrets.value("FROM_FILE").error().code == ErrorCode::invalid_argument);
+  CHECK(secrets.give("FROM_FILE").error().code == ErrorCode::invalid_argument);
   std::ofstream(path) << std::string(100'000, 'x');
-  CHECK(secrets.value("FROM_FILE").error().code == ErrorCode::limit);
+  CHECK(secrets.give("FROM_FILE").error().code == ErrorCode::limit);
   std::filesystem::remove(path);
   ::unsetenv("BATON_TEST_SECRET");
+}
+
+TEST_CASE("What was given stays known, whatever becomes of its source") {
+  ::setenv("BATON_TEST_KEPT", "value 0", 1);
+  Secrets secrets({{"KEPT", {.env = "BATON_TEST_KEPT", .file = ""}}});
+  CHECK(secrets.give("KEPT").value() == "value 0");
+  for (std::size_t i = 1; i < Secrets::kGivenValues; ++i) {
+    ::setenv("BATON_TEST_KEPT", fmt::format("value {}", i).c_str(), 1);
+    CHECK(secrets.give("KEPT").has_value());
+  }
+  ::setenv("BATON_TEST_KEPT", "value 0", 1);
+  CHECK(secrets.give("KEPT").has_value());  // the latest again
+  ::setenv("BATON_TEST_KEPT", "one more", 1);
+  CHECK(secrets.give("KEPT").has_value());
+  ::unsetenv("BATON_TEST_KEPT");
+  secrets.configure({});
+  const std::vector<std::string> values = secrets.values();
+  CHECK(values.size() == Secrets::kGivenValues);
+  CHECK(std::ranges::count(values, "value 0") == 1);
+  CHECK(std::ranges::count(values, "value 1") == 0);
+  CHECK(std::ranges::count(values, "one more") == 1);
 }
 
 TEST_CASE("A masker finds secrets wherever a text is cut") {
@@ -100,10 +124,9 @@ TEST_CASE("A secret's file may be a link but nothing that is waited for") {
   std::ofstream(folder / "real") << "hunter2\n";
   std::filesystem::create_symlink("real", folder / "link");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  const Secrets secrets(
-      {{"LINK", {.env = "", .file = folder / "link"}}, {"PIPE", {.env = "", .file = folder / "pipe"}}});
-  CHECK(secrets.value("LINK").value() == "hunter2");
-  CHECK(secrets.value("PIPE").error().code == ErrorCode::invalid_argument);
+  Secrets secrets({{"LINK", {.env = "", .file = folder / "link"}}, {"PIPE", {.env = "", .file = folder / "pipe"}}});
+  CHECK(secrets.give("LINK").value() == "hunter2");
+  CHECK(secrets.give("PIPE").error().code == ErrorCode::invalid_argument);
   std::filesystem::remove_all(folder);
 }
 

@@ -47,7 +47,7 @@ TEST_CASE("outputs are name=value lines and blocks") {
 
 TEST_CASE("malformed outputs name their line") {
   CHECK(bad("a=1\nnonsense\n").starts_with("line 2: neither"));
-  CHECK(bad("1a=1\n").starts_with("line 1: `1a`"));
+  CHECK(bad("1a=1\n") == "line 1: what is before the = is not a name");  // a part of a secret, maybe: not quoted
   CHECK(bad(" a=1\n").starts_with("line 1"));
   CHECK(bad("a<<\n").find("delimiter") != std::string::npos);
   CHECK(bad("x=1\na<<EOF\n1\n2\n").find("line 2: the block of `a`") != std::string::npos);

@@ -36,6 +36,8 @@ struct SchedulerPorts {
   std::function<void(std::optional<Duration>)> wake_at;
   // A secret's value. An error keeps the attempt from being started.
   std::function<Result<std::string>(const std::string& name)> secret;
+  // What is masked in what attempts report, before anything keeps it: as Secrets::values().
+  std::function<std::vector<std::string>()> masked_values;
   std::function<void(const engine::RunCreated&)> run_created;  // as soon as it is decided
   std::function<void(std::vector<views::EventView>)> publish;  // committed, in order
   std::function<void(Error)> fatal;                            // once
@@ -99,6 +101,8 @@ class Scheduler {
   void perform(engine::Reply reply);
   void fail_stop(Error error);
   void refuse_without_secret(AttemptId attempt, WorkerId worker, std::string why);
+  void explain_without_secret(engine::AttemptEnded& ended);
+  void mask(std::vector<engine::Event>& events) const;
   void throttle();
   TimePoint read_clock();
 

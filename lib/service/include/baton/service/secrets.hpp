@@ -19,13 +19,20 @@ struct SecretSource {
 class Secrets {
  public:
   explicit Secrets(std::map<std::string, SecretSource> sources = {}) : sources_(std::move(sources)) {}
-  // Read anew each time, so that a rotated secret is used at once. Errors name the secret, never a value.
-  [[nodiscard]] Result<std::string> value(const std::string& name) const;
-  // All values that can be read now and are long enough to be told from ordinary text, longest first.
+  // What was given stays known.
+  void configure(std::map<std::string, SecretSource> sources) { sources_ = std::move(sources); }
+  // For a task. Read anew each time, so that a rotated secret is used at once. Errors name the secret, never a value.
+  [[nodiscard]] Result<std::string> give(const std::string& name);
+  // All values that can be read now, and those that were given before they were changed or taken away (the last
+  // kGivenValues), as far as they are long enough to be told from ordinary text, longest first.
   [[nodiscard]] std::vector<std::string> values() const;
 
+  static constexpr std::size_t kGivenValues = 256;
+
  private:
+  [[nodiscard]] Result<std::string> value(const std::string& name) const;
   std::map<std::string, SecretSource> sources_;
+  std::vector<std::string> given_;  // the latest last, each once
 };
 
 // Replaces secrets in a text that comes in pieces. A value cut in two by a piece's end is found too.
@@ -46,5 +53,8 @@ class Masker {
   std::size_t longest_ = 0;
   std::string held_;
 };
+
+// A text that is complete. `values` as Secrets::values() gives them.
+std::string masked(std::string_view text, const std::vector<std::string>& values);
 
 }  // namespace baton::service
