@@ -36,6 +36,18 @@ Result<Folder> open_folder(const std::string& path) {
   return folder;
 }
 
+std::string current_path(const Folder& folder) {
+  struct stat held{}, named{};
+  if (::fstat(folder.fd.get(), &held) != 0 || held.st_nlink == 0) return {};
+  const auto leads_here = [&](const std::string& path) {
+    return ::stat(path.c_str(), &named) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+  };
+  if (leads_here(folder.path)) return folder.path;
+  std::error_code error;
+  std::string now = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", folder.fd.get()), error).native();
+  return !error && leads_here(now) ? now : std::string();
+}
+
 Result<std::string> read_boot_id() {
   auto text = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 256);
   if (text && !text->empty() && text->back() == '\n') text->pop_back();

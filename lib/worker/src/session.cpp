@@ -121,13 +121,15 @@ int Session::run() {
   return 0;
 }
 
-// Ends this process. Its tasks run on as the supervisor's; if there is no supervisor any more, it becomes one.
+// Ends this process. Its tasks run on as the supervisor's; if there is no supervisor any more, it becomes one, unless
+// the folder was removed, where nobody would look for what it records.
 void Session::leave(int code) {
   runner_.leave();
   pollfd notices{notices_.is_open() ? notices_.native_handle() : -1, 0, 0};
-  if (notices.fd >= 0 && ::poll(&notices, 1, 0) == 1 && (notices.revents & POLLHUP) != 0) {
+  const std::string folder = current_path(folder_);
+  if (!folder.empty() && notices.fd >= 0 && ::poll(&notices, 1, 0) == 1 && (notices.revents & POLLHUP) != 0) {
     const std::string idle = std::to_string(options_.idle_exit.count());
-    const char* const argv[] = {"baton-worker",   "supervise",  "--dir", folder_.path.c_str(),
+    const char* const argv[] = {"baton-worker",   "supervise",  "--dir", folder.c_str(),
                                 "--idle-exit-ms", idle.c_str(), nullptr};
     restore_descriptor_limit();
     // The link's ends must close now, and stdio must stay taken.

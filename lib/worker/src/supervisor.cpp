@@ -22,6 +22,8 @@
 #include <csignal>
 #include <cstdio>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "handover.hpp"
@@ -50,12 +52,14 @@ class Supervisor {
   void turn(const std::vector<pollfd>& polled);
   void accept_connections();
   void start_session(Connection& connection);
-  [[noreturn]] void become_session(const std::array<Descriptor, kHandedOver>& streams, int notify_fd);
+  [[noreturn]] static void become_session(const std::array<Descriptor, kHandedOver>& streams, int notify_fd,
+                                          const std::string& folder);
   void end_session(pid_t pid);
   void drop(Connection& connection);
   void reap();
   void reap_sessions();
-  bool record_exit(const siginfo_t& info, const rusage& usage);
+  int record_exit(const siginfo_t& info, const rusage& usage);
+  void give_up_folder();
   [[nodiscard]] bool idle() const { return !has_children_ && connections_.empty(); }
 
   SupervisorOptions options_;
@@ -65,6 +69,7 @@ class Supervisor {
   std::vector<Connection> connections_;
   bool has_children_ = false;
   bool must_try_again_ = false;  // a child has ended and that could not be recorded yet
+  bool folder_gone_ = false;     // nobody can ask for a record any more; this one stays until its children have ended
 };
 
 bool Supervisor::prepare() {
@@ -100,7 +105,7 @@ int Supervisor::run(int ready_fd) {
     const std::uint64_t now = boot_ns();
     if (!idle()) {
       idle_since = now;
-    } else if (!listener_) {
+    } else if (!listener_ || folder_gone_) {
       return 0;
     } else if (now - idle_since >= idle_ns) {
       ::unlink(kSupervisorSocket);
@@ -160,27 +165,30 @@ void Supervisor::drop(Connection& connection) {
 void Supervisor::start_session(Connection& connection) {
   auto streams = receive_descriptors(connection.socket.get());
   int ends[2];
-  if (!streams || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return connection.socket.reset();
+  // Another folder may be in the place of this one by now, with a supervisor of its own.
+  const std::string folder = current_path(folder_);
+  if (!streams || folder.empty() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return connection.socket.reset();
   const Descriptor read_end(ends[0]);
   for (Connection& other : connections_) {
     if (other.session > 0) ::kill(other.session, SIGKILL);
   }
   notify_.reset(ends[1]);
   const pid_t pid = ::fork();
-  if (pid == 0) become_session(*streams, read_end.get());
+  if (pid == 0) become_session(*streams, read_end.get(), folder);
   if (pid < 0) return connection.socket.reset();
   connection.session = pid;
   has_children_ = true;
   [[maybe_unused]] const ssize_t sent = ::send(connection.socket.get(), &kSessionRuns, 1, MSG_NOSIGNAL);
 }
 
-void Supervisor::become_session(const std::array<Descriptor, kHandedOver>& streams, int notify_fd) {
+void Supervisor::become_session(const std::array<Descriptor, kHandedOver>& streams, int notify_fd,
+                                const std::string& folder) {
   // Above the places they are copied to, all of them are CLOEXEC.
   ::dup2(streams[0].get(), 0);
   ::dup2(streams[1].get(), 1);
   const int notify = ::fcntl(notify_fd, F_DUPFD, 3);
   const std::string notify_text = std::to_string(notify);
-  const char* const argv[] = {"baton-worker", "session",           "--dir", folder_.path.c_str(),
+  const char* const argv[] = {"baton-worker", "session",           "--dir", folder.c_str(),
                               "--notify-fd",  notify_text.c_str(), nullptr};
   reset_signals();
   ::execveat(streams[2].get(), "", const_cast<char* const*>(argv), ::environ, AT_EMPTY_PATH);
@@ -209,11 +217,14 @@ void Supervisor::reap() {
       reap_sessions();
       continue;
     }
-    if (!record_exit(info, usage)) {
+    const int error = record_exit(info, usage);
+    if (error == ENOENT) {
+      give_up_folder();
+    } else if (error != 0) {
       must_try_again_ = true;
       break;
     }
-    recorded = true;
+    recorded = recorded || error == 0;
     siginfo_t ignored;
     ::waitid(P_PID, static_cast<id_t>(info.si_pid), &ignored, WEXITED | WNOHANG);
   }
@@ -236,8 +247,15 @@ void Supervisor::reap_sessions() {
   std::erase_if(connections_, [](const Connection& connection) { return !connection.socket; });
 }
 
-// False: not now, be it that the session compacts the journal or that the disk is full.
-bool Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
+// Where a file is made if need be, ENOENT means that its folder was removed.
+void Supervisor::give_up_folder() {
+  if (!std::exchange(folder_gone_, true)) {
+    say(folder_.path + " was removed: how its tasks end is not recorded any more");
+  }
+}
+
+// An errno: not now, be it that the session compacts the journal or that the disk is full.
+int Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
   const auto micro = [](const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000u + static_cast<std::uint64_t>(time.tv_usec);
   };
@@ -249,7 +267,7 @@ bool Supervisor::record_exit(const siginfo_t& info, const rusage& usage) {
   record.end.user_us = micro(usage.ru_utime);
   record.end.system_us = micro(usage.ru_stime);
   record.end.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024u;
-  return append_to_journal(folder_.fd.get(), record) == 0;
+  return append_to_journal(folder_.fd.get(), record);
 }
 
 }  // namespace

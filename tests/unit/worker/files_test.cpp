@@ -34,6 +34,18 @@ std::string bad(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("a folder is where its path leads, or where it was moved to, or nowhere") {
+  TempFolder temp;
+  const std::string path = temp.folder().path;
+  CHECK(current_path(temp.folder()) == path);
+  fs::rename(path, temp.root() + "/moved");
+  CHECK(current_path(temp.folder()) == fs::canonical(temp.root() + "/moved"));
+  REQUIRE(open_folder(path));  // another one in its place
+  CHECK(current_path(temp.folder()) == fs::canonical(temp.root() + "/moved"));
+  fs::remove_all(temp.root() + "/moved");
+  CHECK(current_path(temp.folder()).empty());
+}
+
 TEST_CASE("outputs are name=value lines and blocks") {
   using Map = std::map<std::string, std::string>;
   CHECK(good("").empty());

@@ -26,6 +26,10 @@ struct Folder {
 // write to it.
 Result<Folder> open_folder(const std::string& path);
 
+// Where the folder is now: its path as long as that leads to it, another one after it was moved. Empty: it was removed,
+// so that nobody finds it any more and nothing can be put into it.
+std::string current_path(const Folder& folder);
+
 // /proc/sys/kernel/random/boot_id: changes with every boot of the host.
 Result<std::string> read_boot_id();
 
