@@ -108,7 +108,7 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
   void read() {
     const Result<WorkerId> worker = find_worker();
     if (!worker) return give(std::unexpected(worker.error()));
-    if (source_->place.to != kOpen && *at_ >= source_->place.to) return finish();
+    if (source_->place.to != kOpen && *at_ >= source_->place.to && !was_emptied(source_->place.to)) return finish();
     engine::LogPlace place = source_->place;
     place.from = *at_;
     ports_.executor->read_log(*worker, place, kChunk, false,
@@ -120,6 +120,7 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
   void on_chunk(Result<executor::LogChunk> chunk) {
     if (!chunk) return on_read_error(std::move(chunk.error()));
     if (chunk->bytes.empty()) {
+      if (was_emptied(chunk->offset)) return step();
       if (chunk->end && source_->ended && !stale_) return finish();
       if (!options_.follow) return finish();
       return wait();
@@ -129,6 +130,13 @@ class LogStream final : public api::ByteSource, public std::enable_shared_from_t
     std::string text = masker_.feed(chunk->bytes);
     if (text.empty()) return step();
     give(std::move(text));
+  }
+
+  // The log ends before the place where it was read to: its task has emptied it, and what follows begins anew.
+  bool was_emptied(std::uint64_t end) {
+    if (!options_.follow || end >= *at_) return false;
+    at_ = source_->place.from;
+    return *at_ < end;
   }
 
   void on_read_error(Error error) {

@@ -148,6 +148,43 @@ TEST_CASE("Following reads on while the attempt runs and ends with it") {
   CHECK(f.ended);
 }
 
+TEST_CASE("Following goes on with what is written after the task has emptied its log") {
+  LogStreamFixture f;
+  f.executor.segment = "a long line\n";
+  f.source(0, kOpen, false);
+  f.open(true);
+  f.pump();
+  SECTION("and is seen empty") {
+    f.executor.segment = "";
+    f.tick();
+    CHECK_FALSE(f.ended);
+    f.executor.segment = "two\n";
+    f.tick();
+  }
+  SECTION("and is seen with what is new") {
+    f.executor.segment = "two\n";
+    f.tick();
+  }
+  SECTION("and ends before it is seen") { f.executor.segment = "two\n"; }
+  f.source(0, 4, true);
+  f.news();
+  CHECK(f.text == "a long line\ntwo\n");
+  CHECK(f.ended);
+}
+
+TEST_CASE("Following a log that its task has emptied for good ends with the attempt") {
+  LogStreamFixture f;
+  f.executor.segment = "one\n";
+  f.source(0, kOpen, false);
+  f.open(true);
+  f.pump();
+  f.executor.segment = "";
+  f.source(0, 0, true);
+  f.news();
+  CHECK(f.text == "one\n");
+  CHECK(f.ended);
+}
+
 TEST_CASE("Without following a running attempt's log is what is there") {
   LogStreamFixture f;
   f.executor.segment = "one\n";

@@ -271,6 +271,9 @@ TEST_CASE("log extents are read within their bounds") {
   CHECK(data.offset == 7);
   CHECK(data.end);
   CHECK(read({3, 50, 60}, 10, false).bytes.empty());
+  data = read({3, 50, wire::LogExtent::kOpen}, 10, false);  // it was longer: the task has emptied it
+  CHECK(data.bytes.empty());
+  CHECK(data.offset == 10);
   CHECK(read({3, 6, 2}, 10, false).bytes.empty());
   CHECK(read({0, 0, 0}, 10, false).error.empty());
   CHECK(read({4, 0, 0}, 10, false).error.empty());

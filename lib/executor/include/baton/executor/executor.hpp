@@ -21,7 +21,7 @@ namespace baton::executor {
 using EventSink = std::function<void(std::vector<engine::Event>)>;
 
 struct LogChunk {
-  std::uint64_t offset = 0;  // of the first byte, in the segment
+  std::uint64_t offset = 0;  // of the first byte, in the segment; before what was asked for: the segment ends there
   std::string bytes;
   bool end = false;  // nothing is left in the extent as it is now
 };

@@ -159,7 +159,7 @@ struct Exited {
 
 struct LogData {
   std::uint64_t request = 0;
-  std::uint64_t offset = 0;  // of the first byte, in the segment
+  std::uint64_t offset = 0;  // of the first byte, in the segment; before what was asked for: the segment ends there
   std::string bytes;
   bool end = false;   // nothing is left in the extent as it is now
   std::string error;  // empty: none
