@@ -32,7 +32,7 @@ Result<std::map<std::string, std::string>> parse_labels(const std::vector<std::s
 }  // namespace
 
 void SubmitOptions::declare(Arguments& arguments) {
-  arguments.operand("FILE", file, Operand::file, "The workflow file");
+  arguments.operand("FILE", file, Operand::file, "The workflow file; `-`: standard input");
   params.declare(arguments);
   arguments.texts("--label", labels, "KEY=VALUE", "A label of the run; may be given again and again");
   arguments.integer("--priority", priority, "Instead of the workflow's; higher goes first");
@@ -45,7 +45,8 @@ api::Answer<LoadedWorkflow> load_workflow(Session& session, const std::string& f
   session.err.write(checked.report);
   session.err.flush();
   if (checked.workflow == nullptr) {
-    return refuse(ErrorCode::invalid_workflow, "{} is not valid: {}", file, counted(checked.errors, "error"));
+    return refuse(ErrorCode::invalid_workflow, "{} is not valid: {}", shown_file(file),
+                  counted(checked.errors, "error"));
   }
   return LoadedWorkflow{*std::move(files), std::move(checked.workflow)};
 }

@@ -24,8 +24,8 @@ struct GraphOptions {
 
 bool is_file(const std::string& what) {
   std::error_code error;
-  return std::filesystem::exists(what, error) || what.find('/') != std::string::npos || what.ends_with(".yaml") ||
-         what.ends_with(".yml");
+  return what == "-" || std::filesystem::exists(what, error) || what.find('/') != std::string::npos ||
+         what.ends_with(".yaml") || what.ends_with(".yml");
 }
 
 api::Answer<DrawnGraph> graph_of_run(Session& session, const GraphOptions& options) {

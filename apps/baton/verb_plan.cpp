@@ -10,7 +10,7 @@ Action declare_plan(Arguments& arguments) {
     ParamOptions params;
   };
   auto options = std::make_shared<PlanOptions>();
-  arguments.operand("FILE", options->file, Operand::file, "The workflow file");
+  arguments.operand("FILE", options->file, Operand::file, "The workflow file; `-`: standard input");
   options->params.declare(arguments);
   return [options](Session& session) -> Outcome {
     auto params = read_params(options->params.assignments, options->params.file);

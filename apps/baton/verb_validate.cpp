@@ -12,8 +12,9 @@ namespace baton::cli {
 namespace {
 
 // One file: its line on standard output, its diagnostics on standard error.
-int validate(Session& session, const std::string& file, nlohmann::json& results) {
-  const auto files = collect(file);
+int validate(Session& session, const std::string& path, nlohmann::json& results) {
+  const auto files = collect(path);
+  const std::string file = shown_file(path);
   if (!files) {
     session.err.print("baton: {}\n", escape_control(files.error().message));
     session.err.flush();
@@ -51,12 +52,12 @@ int validate(Session& session, const std::string& file, nlohmann::json& results)
 
 Action declare_validate(Arguments& arguments) {
   auto files = std::make_shared<std::vector<std::string>>();
-  arguments.operands("FILE", *files, Operand::file, "The workflow files");
+  arguments.operands("FILE", *files, Operand::file, "The workflow files; `-`: standard input");
   return [files](Session& session) -> Outcome {
     nlohmann::json results = nlohmann::json::array();
     int code = kExitSucceeded;
-    for (const std::string& file : *files) {
-      const int own = validate(session, file, results);
+    for (const std::string& path : *files) {
+      const int own = validate(session, path, results);
       // A file that could not be read leaves more open than one that is wrong.
       code = own == kExitUsage || code == kExitUsage ? kExitUsage : std::max(code, own);
     }

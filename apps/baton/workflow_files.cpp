@@ -3,7 +3,9 @@
 #include <baton/base/descriptor.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <baton/base/limits.hpp>
 #include <baton/base/text.hpp>
 
@@ -18,39 +20,64 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kParamsFileBytes = 1u << 20;
 
+// A pipe, or a file that the shell has opened: what has no folder that its tasks and files could be meant to be in.
+bool is_stream(const fs::path& path) {
+  if (path == "-") return true;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (error || fs::is_directory(status)) return false;
+  if (!fs::is_regular_file(status)) return true;
+  const std::string folder = fs::canonical(path.parent_path().empty() ? "." : path.parent_path(), error).string();
+  return folder == "/dev" || folder.starts_with("/proc/");
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  // Not blocking, so that a FIFO without a writer does not hang us; it makes no difference to files.
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return fail_errno(errno, fmt::format("cannot read {}", path));
+  // A pipe is waited for, until Ctrl-C. /dev/stdin cannot be opened where it is a socket.
+  const bool is_stdin = path == "-" || path == "/dev/stdin";
+  const Descriptor fd(is_stdin ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                               : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno(errno, fmt::format("cannot read {}", shown_file(path)));
   struct stat info{};
-  if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", path));
-  if (S_ISDIR(info.st_mode)) return fail(ErrorCode::invalid_argument, "{} is a folder, not a file", path);
+  if (::fstat(fd.get(), &info) != 0) return fail_errno(errno, fmt::format("cannot read {}", shown_file(path)));
+  if (S_ISDIR(info.st_mode)) {
+    return fail(ErrorCode::invalid_argument, "{} is a folder, not a file", shown_file(path));
+  }
   std::string text;
   constexpr std::size_t kChunk = 64u << 10;
   while (text.size() <= limit) {
     const std::size_t had = text.size();
     text.resize(std::min(had + kChunk, limit + 1));
     const ssize_t got = ::read(fd.get(), text.data() + had, text.size() - had);
+    const int error = errno;
     text.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, fmt::format("cannot read {}", path));
     if (got == 0) break;
+    if (got > 0 || error == EINTR) continue;
+    if (error != EAGAIN) return fail_errno(error, fmt::format("cannot read {}", shown_file(path)));
+    pollfd waiting{fd.get(), POLLIN, 0};  // who shares our standard input has made it non-blocking
+    ::poll(&waiting, 1, -1);
   }
   return text;
 }
 
+std::string shown_file(const std::string& path) { return path == "-" ? "<stdin>" : path; }
+
 Result<WorkflowFiles> collect(const std::string& path) {
   const fs::path entry(path);
   WorkflowFiles files;
-  files.folder = entry.parent_path().string();
-  files.bundle.entry = entry.filename().string();
   std::error_code error;
+  if (is_stream(path)) {
+    files.stream = shown_file(path);
+    files.bundle.entry = "stdin";
+  } else {
+    files.folder = entry.parent_path().string();
+    files.bundle.entry = entry.filename().string();
+  }
   const fs::path here = fs::canonical(files.folder.empty() ? "." : files.folder, error);
   auto text = read_file(path, limits::kWorkflowFileBytes);
   if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
-  if (error) return fail(ErrorCode::invalid_argument, "cannot read {}: {}", path, error.message());
+  if (error) return fail(ErrorCode::invalid_argument, "cannot read {}: {}", shown_file(path), error.message());
   files.working_dir = here.string();
 
   std::deque<std::string> found{files.bundle.entry};
@@ -60,7 +87,7 @@ Result<WorkflowFiles> collect(const std::string& path) {
     for (const std::string& used : workflow::used_paths(user, files.bundle.files.at(user))) {
       if (files.bundle.files.contains(used)) continue;
       if (files.bundle.files.size() == limits::kBundleFiles) {
-        return fail(ErrorCode::limit, "{} uses more than {} files", path, limits::kBundleFiles);
+        return fail(ErrorCode::limit, "{} uses more than {} files", shown_file(path), limits::kBundleFiles);
       }
       auto contents = read_file((here / used).string(), limits::kWorkflowFileBytes);
       if (!contents) {
@@ -76,6 +103,7 @@ Result<WorkflowFiles> collect(const std::string& path) {
 }
 
 std::string shown_path(const WorkflowFiles& files, const std::string& path) {
+  if (path == files.bundle.entry && !files.stream.empty()) return files.stream;
   return (fs::path(files.folder) / path).lexically_normal().string();
 }
 
@@ -104,7 +132,7 @@ Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, 
   if (!file.empty()) {
     const auto text = read_file(file, kParamsFileBytes);
     if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
-    if (text->size() > kParamsFileBytes) return fail(ErrorCode::limit, "{} is larger than 1 MiB", file);
+    if (text->size() > kParamsFileBytes) return fail(ErrorCode::limit, "{} is larger than 1 MiB", shown_file(file));
     bool too_deep = false;
     const auto shallow = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
       too_deep = too_deep || depth > static_cast<int>(limits::kJsonDepth);
@@ -112,7 +140,7 @@ Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, 
     };
     params = nlohmann::json::parse(*text, shallow, /*allow_exceptions=*/false);
     if (too_deep || !params.is_object()) {
-      return fail(ErrorCode::invalid_argument, "{} is not a JSON object such as {{\"C\": 0.1}}", file);
+      return fail(ErrorCode::invalid_argument, "{} is not a JSON object such as {{\"C\": 0.1}}", shown_file(file));
     }
   }
   for (const std::string& assignment : assignments) {

@@ -8,14 +8,20 @@
 
 namespace baton::cli {
 
-// The contents of a file. Reads at most `limit` bytes and one more, so that the reader can see that it is too long.
-// Errors: not_found, denied, io, invalid_argument for a folder.
+// The contents of a file; of a pipe what comes until its end; `-` is standard input. Reads at most `limit` bytes and
+// one more, so that the reader can see that it is too long. Errors: not_found, denied, io, invalid_argument for a
+// folder.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 
-// A workflow file with everything it `uses`.
+// `<stdin>` for `-`.
+std::string shown_file(const std::string& path);
+
+// A workflow file with everything it `uses`. What comes through a pipe belongs to the current folder and is called
+// stdin.
 struct WorkflowFiles {
   workflow::Bundle bundle;                        // paths relative to the entry's folder
   std::string folder;                             // of the entry, as the user named it; empty: the current one
+  std::string stream;                             // the entry as the user named it, if it is a pipe
   std::string working_dir;                        // the same, absolute
   std::map<std::string, std::string> unreadable;  // used files that could not be read → why, and who uses them
 };

@@ -1,6 +1,13 @@
 #include "workflow_files.hpp"
 
+#include <baton/base/descriptor.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <baton/base/limits.hpp>
+
+#include <thread>
 
 #include "catch.hpp"
 #include "temp_folder.hpp"
@@ -28,6 +35,31 @@ TEST_CASE("a bundle has the file and everything it uses, by paths from the file'
   for (const auto& [path, text] : files->bundle.files) paths.push_back(path);
   CHECK(paths == std::vector<std::string>{"../shared.yaml", "main.yaml", "parts/one.yaml", "parts/two.yaml"});
   CHECK(check(*files).workflow != nullptr);
+}
+
+TEST_CASE("what comes through a pipe belongs to the current folder, and is waited for") {
+  const test::TempFolder folder;
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::thread writer([&] { std::ofstream(pipe) << "tasks:\n  a:\n    rum: x\n"; });
+  const auto files = collect(pipe);
+  writer.join();
+  REQUIRE(files);
+  CHECK(files->working_dir == std::filesystem::current_path());
+  const CheckedWorkflow checked = check(*files);
+  REQUIRE_FALSE(checked.diagnostics.empty());
+  CHECK(checked.diagnostics.front().file == pipe);
+}
+
+TEST_CASE("a file that the shell has opened belongs to the current folder, not to that of descriptors") {
+  const test::TempFolder folder;
+  const Descriptor open(::open(folder.write("main.yaml", kChild).c_str(), O_RDONLY | O_CLOEXEC));
+  const auto files = collect(fmt::format("/dev/fd/{}", open.get()));
+  REQUIRE(files);
+  CHECK(files->working_dir == std::filesystem::current_path());
+  const CheckedWorkflow checked = check(*files);
+  REQUIRE(checked.workflow != nullptr);
+  CHECK(checked.workflow->name == "stdin");
 }
 
 TEST_CASE("a used file that is not there is an error that names it and who uses it") {
