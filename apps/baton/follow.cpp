@@ -19,10 +19,14 @@ using std::chrono::steady_clock;
 // Streams that break again and again without a single event: something is wrong that a restart does not cure.
 constexpr int kFruitlessTries = 5;
 
+// Empty where Ctrl-C is not for us: who started us had it ignored (nohup, a job in a script's background). Once
+// blocked, it would come all the same.
 sigset_t interrupt_set() {
   sigset_t set;
   ::sigemptyset(&set);
-  ::sigaddset(&set, SIGINT);
+  struct sigaction action{};
+  const bool ignored = ::sigaction(SIGINT, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+  if (!ignored) ::sigaddset(&set, SIGINT);
   return set;
 }
 

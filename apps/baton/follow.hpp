@@ -12,7 +12,7 @@
 
 namespace baton::cli {
 
-// While it lives, Ctrl-C does not kill the program but makes fd() readable.
+// While it lives, Ctrl-C does not kill the program but makes fd() readable; where it was ignored it stays so.
 class Interrupts {
  public:
   Interrupts();

@@ -146,6 +146,18 @@ TEST_CASE("Ctrl-C ends the following and kills nobody") {
   CHECK_FALSE(interrupts.take(milliseconds(0)));
 }
 
+TEST_CASE("an interrupt that was ignored at the start stays ignored") {
+  const auto before = ::signal(SIGINT, SIG_IGN);
+  {
+    Interrupts interrupts;
+    ::raise(SIGINT);
+    CHECK_FALSE(interrupts.take(milliseconds(0)));
+    const Interrupts::Suspended suspended(interrupts);
+    ::raise(SIGINT);
+  }
+  ::signal(SIGINT, before);
+}
+
 TEST_CASE("while interrupts are suspended, Ctrl-C kills") {
   const pid_t child = ::fork();
   if (child == 0) {
