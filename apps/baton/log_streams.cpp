@@ -24,18 +24,19 @@ void raise(const Descriptor& event) {
 
 }  // namespace
 
-LogPrinter::LogPrinter(std::string prefix, bool terminal) : terminal_(terminal) {
-  if (!prefix.empty()) lines_.emplace(std::move(prefix), terminal);
+LogPrinter::LogPrinter(std::string prefix, Shown shown)
+    : filtered_(shown != Shown::as_it_is), filter_(shown == Shown::coloured) {
+  if (!prefix.empty()) lines_.emplace(std::move(prefix), shown);
 }
 
 std::string LogPrinter::feed(std::string_view bytes) {
   if (lines_) return lines_->feed(bytes);
-  return terminal_ ? filter_.feed(bytes) : std::string(bytes);
+  return filtered_ ? filter_.feed(bytes) : std::string(bytes);
 }
 
 std::string LogPrinter::finish() {
   if (lines_) return lines_->finish();
-  return terminal_ ? filter_.finish() : std::string();
+  return filtered_ ? filter_.finish() : std::string();
 }
 
 LogStreams::LogStreams(std::string socket, std::string run, bool prefixed, std::optional<std::uint64_t> tail,
@@ -67,7 +68,7 @@ void LogStreams::add(const std::string& task, std::uint32_t attempt, bool ran_be
   if (!known_.emplace(task, attempt).second) return;
   const std::string prefix = prefixed_ ? escape_control(task) + " | " : std::string();
   queue(std::make_unique<Job>(
-      Job{task, attempt, ran_before ? tail_ : std::nullopt, 0, LogPrinter(prefix, out_.is_terminal())}));
+      Job{task, attempt, ran_before ? tail_ : std::nullopt, 0, LogPrinter(prefix, shown_on(out_))}));
 }
 
 // A thread that was woken counts as idle until it has taken its job.

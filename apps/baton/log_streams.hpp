@@ -24,13 +24,13 @@ namespace baton::cli {
 // One log's bytes as they are shown.
 class LogPrinter {
  public:
-  // With an empty prefix and no terminal the bytes pass unchanged.
-  LogPrinter(std::string prefix, bool terminal);
+  // With an empty prefix, as_it_is: the bytes pass unchanged.
+  LogPrinter(std::string prefix, Shown shown);
   std::string feed(std::string_view bytes);
   std::string finish();
 
  private:
-  bool terminal_;
+  bool filtered_;
   std::optional<PrefixedLines> lines_;
   TerminalFilter filter_;
 };

@@ -50,8 +50,8 @@ bool TerminalFilter::control(std::string_view text, std::size_t& at, bool is_las
     }
     if (length != 0 && length != std::string_view::npos) {
       const std::string_view sequence = text.substr(at, length);
-      coloured_ = sequence != kReset && sequence != "\x1b[m";
-      out += sequence;
+      coloured_ = colours_ && sequence != kReset && sequence != "\x1b[m";
+      if (colours_) out += sequence;
       at += length;
       return true;
     }
@@ -94,6 +94,11 @@ std::string TerminalFilter::finish() {
   after_return_ = false;
   coloured_ = false;
   return out;
+}
+
+Shown shown_on(const Output& out) {
+  if (!out.is_terminal()) return Shown::as_it_is;
+  return out.colour() ? Shown::coloured : Shown::plain;
 }
 
 std::string PrefixedLines::take_lines(std::string_view text) {

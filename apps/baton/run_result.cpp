@@ -32,7 +32,7 @@ void show_failures(api::Client& client, Output& out, const views::RunView& run) 
                   .add(fmt::format(" {} (attempt {}), the end of its log:", entry.state, entry.attempt))
                   .render(0, out.colour()) +
               '\n');
-    PrefixedLines lines("   │ ", out.is_terminal());
+    PrefixedLines lines("   │ ", shown_on(out));
     api::LogQuery query;
     query.run = run.id;
     query.task = entry.task;

@@ -165,7 +165,7 @@ Outcome logs(Session& session, const LogOptions& options) {
     return refuse(fail_errno(errno, path).error());
   }
   ::lseek(log.get(), tail_offset(log.get(), options.tail), SEEK_SET);
-  TerminalFilter filter;
+  TerminalFilter filter(session.out.colour());
   copy_rest(session, log.get(), filter);
   Interrupts interrupts;
   while (options.follow && session.out.ok()) {

@@ -140,7 +140,7 @@ Outcome show_logs(Session& session, api::Client& client, const LogsOptions& opti
                             .render(0, session.out.colour()) +
                         '\n');
     }
-    LogPrinter printer("", session.out.is_terminal());
+    LogPrinter printer("", shown_on(session.out));
     api::LogQuery query;
     query.run = run.id;
     query.task = entry.task;

@@ -20,7 +20,7 @@ Action declare_why(Arguments& arguments) {
       write_json(session.out, {{"run", options->run}, {"task", options->task}, {"why", *why}});
       return kExitSucceeded;
     }
-    PrefixedLines lines("", true);  // several lines, each escaped
+    PrefixedLines lines("", session.out.colour() ? Shown::coloured : Shown::plain);  // several lines, each escaped
     session.out.write(lines.feed(*why));
     session.out.write(lines.finish());
     return kExitSucceeded;

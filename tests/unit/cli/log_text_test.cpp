@@ -7,13 +7,13 @@ namespace baton::cli {
 namespace {
 
 std::string filtered(std::string_view text) {
-  TerminalFilter filter;
+  TerminalFilter filter(true);
   std::string out = filter.feed(text);
   return out + filter.finish();
 }
 
 std::string filtered_bytewise(std::string_view text) {
-  TerminalFilter filter;
+  TerminalFilter filter(true);
   std::string out;
   for (const char c : text) out += filter.feed(std::string_view(&c, 1));
   return out + filter.finish();
@@ -54,6 +54,21 @@ TEST_CASE("a carriage return is a new line, once") {
   }
 }
 
+TEST_CASE("without colours their sequences are dropped, wherever chunks end") {
+  const std::string text = "\x1b[1;31mred\x1b[0m\n\x1b[2J\x1b[38:5:12mx";
+  const std::string shown = "red\n\\x1b[2Jx";
+  TerminalFilter whole(false);
+  CHECK(whole.feed(text) + whole.finish() == shown);
+  TerminalFilter bytewise(false);
+  std::string out;
+  for (const char c : text) out += bytewise.feed(std::string_view(&c, 1));
+  CHECK(out + bytewise.finish() == shown);
+  PrefixedLines lines("a | ", Shown::plain);
+  CHECK(lines.feed("\x1b[31mred\n") == "a | red\n");
+  LogPrinter printer("", Shown::plain);
+  CHECK(printer.feed("\x1b[31mred") + printer.finish() == "red");
+}
+
 TEST_CASE("a log that ends in colour does not colour what comes after it") {
   CHECK(filtered("\x1b[31mred") == "\x1b[31mred\x1b[0m");
 }
@@ -65,7 +80,7 @@ TEST_CASE("an endless escape sequence is not collected") {
 }
 
 TEST_CASE("lines of several logs carry their prefix") {
-  PrefixedLines lines("a | ", false);
+  PrefixedLines lines("a | ", Shown::as_it_is);
   CHECK(lines.feed("one\ntw") == "a | one\n");
   CHECK(lines.feed("o\n\n") == "a | two\na | \n");
   CHECK(lines.feed("three\x1b[2J") == "");
@@ -74,20 +89,20 @@ TEST_CASE("lines of several logs carry their prefix") {
 }
 
 TEST_CASE("on a terminal prefixed lines are filtered and reset their colours") {
-  PrefixedLines lines("a | ", true);
+  PrefixedLines lines("a | ", Shown::coloured);
   CHECK(lines.feed("\x1b[31mred\n\x07\n") == "a | \x1b[31mred\x1b[0m\na | \\x07\n");
   CHECK(lines.finish() == "");
 }
 
 TEST_CASE("a line without end is broken, not collected") {
-  PrefixedLines lines("a | ", false);
+  PrefixedLines lines("a | ", Shown::as_it_is);
   std::string out = lines.feed(std::string(PrefixedLines::kLongestLine + 10, 'x'));
   CHECK(out == "a | " + std::string(PrefixedLines::kLongestLine, 'x') + "\n");
   CHECK(lines.finish() == "a | " + std::string(10, 'x') + "\n");
 }
 
 TEST_CASE("a single log goes into a file as it is") {
-  LogPrinter printer("", false);
+  LogPrinter printer("", Shown::as_it_is);
   const std::string bytes("\x00\xff\r\x1b[2J", 7);
   CHECK(printer.feed(bytes) + printer.finish() == bytes);
 }
