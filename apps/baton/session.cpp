@@ -2,9 +2,24 @@
 
 #include <baton/base/text.hpp>
 
+#include <fstream>
+#include <utility>
+
 #include "daemon_link.hpp"
 
 namespace baton::cli {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(2);
+
+// With socket activation it is systemd that listens, and the daemon's number is not known.
+std::string who(std::int64_t pid) {
+  std::string name;
+  std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
+  return name == "batond" ? fmt::format(" (pid {})", pid) : "";
+}
+
+}  // namespace
 
 Session::Session(GlobalOptions global, Result<Locations> places, Output& standard_output, Output& standard_error)
     : options(std::move(global)),
@@ -20,22 +35,31 @@ void Session::notice(const std::string& text) {
   err.flush();
 }
 
+api::Client Session::client() {
+  api::Client client(socket_);
+  client.on_slow(kPatience, [this](std::int64_t pid) {
+    if (std::exchange(said_slow_, true)) return;
+    notice(fmt::format("the daemon{} does not answer yet; waiting for it", who(pid)));
+  });
+  return client;
+}
+
 api::Answer<api::Client> Session::connect() {
   if (options.no_start) {
     auto found = find();
     if (!found) return std::unexpected(found.error());
-    if (*found) return api::Client(socket_);
+    if (*found) return client();
     return refuse(ErrorCode::unavailable, "no daemon answers on {} (start one with: baton daemon start)", socket_);
   }
   const auto started = start();
   if (!started) return std::unexpected(started.error());
-  api::Client client(socket_);
+  api::Client found = client();
   if (*started) {
-    const auto info = client.info();
+    const auto info = found.info();
     if (!info) return std::unexpected(info.error());
     notice(fmt::format("started batond (pid {}, state in {})", info->pid, locations().state_dir));
   }
-  return client;
+  return found;
 }
 
 api::Answer<bool> Session::start() {
@@ -60,7 +84,7 @@ api::Answer<api::Client> Session::connect_if_running() {
   const auto found = find();
   if (!found) return std::unexpected(found.error());
   if (!*found) return refuse(ErrorCode::unavailable, "no daemon answers on {}", socket_);
-  return api::Client(socket_);
+  return client();
 }
 
 }  // namespace baton::cli

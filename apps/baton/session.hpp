@@ -61,11 +61,15 @@ class Session {
   api::Answer<bool> find();
   // Starts one, or finds it. true: this call started it.
   api::Answer<bool> start();
+  // Of the daemon that was found last. Says once that an answer is slow to come, as that of a daemon that was stopped
+  // with SIGSTOP.
+  api::Client client();
   // `baton: …` on standard error, for what the user should know; not with -q.
   void notice(const std::string& text);
 
  private:
   std::string socket_;
+  bool said_slow_ = false;
 };
 
 // What the verb does once its arguments are read.

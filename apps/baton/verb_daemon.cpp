@@ -61,7 +61,7 @@ void print_info(Session& session, const api::DaemonInfo& info) {
 Outcome start(Session& session) {
   const auto started = session.start();
   if (!started) return std::unexpected(started.error());
-  api::Client client(session.socket());
+  api::Client client = session.client();
   const auto info = client.info();
   if (!info) return std::unexpected(info.error());
   if (!session.json() && !session.names_only()) {
@@ -78,7 +78,7 @@ Outcome stop(Session& session) {
     session.notice("no daemon runs");
     return kExitSucceeded;
   }
-  api::Client client(session.socket());
+  api::Client client = session.client();
   const auto info = client.info();
   if (!info) return std::unexpected(info.error());
   // The process is held on to before it is told to go, so that its number cannot become somebody else's.

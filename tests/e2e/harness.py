@@ -83,7 +83,7 @@ class Sandbox:
     def spawn(self, *args, under=(), **options):
         """Any program of the build, in the sandbox; `under`: a command that starts it."""
         return subprocess.Popen([*under, str(BIN / args[0]), *map(str, args[1:])], cwd=self.work, env=self.env,
-                                stdin=subprocess.DEVNULL, **options)
+                                **{"stdin": subprocess.DEVNULL} | options)
 
     def start(self, *args, stderr=None, under=()):
         """Starts batond and waits until it is ready; a failed start raises with what it said."""

@@ -52,6 +52,9 @@ class Client::Connection::Http {
   [[nodiscard]] bool is_stale() const { return stream_.is_stale(); }
   void set_deadline(std::optional<PollStream::Clock::time_point> deadline) { stream_.set_deadline(deadline); }
   void set_interrupt(int fd) { stream_.set_interrupt(fd); }
+  void on_slow(PollStream::Clock::time_point at, std::function<void(std::int64_t)> say) {
+    stream_.on_slow(at, std::move(say));
+  }
 
   // Sends the request and reads the answer's header.
   error_code begin(const Call& call);
@@ -146,6 +149,11 @@ Answer<bool> Client::Connection::begin(const Call& call, int interrupt_fd) {
     }
     http_->set_deadline(deadline);
     http_->set_interrupt(interrupt_fd);
+    if (say_slow_) {
+      http_->on_slow(PollStream::Clock::now() + patience_, [this](std::int64_t pid) {
+        if (const auto say = std::exchange(say_slow_, nullptr)) say(pid);
+      });
+    }
     const error_code error = http_->begin(call);
     if (!error) return true;
     // An idle connection may end just as it is used again. Only what changes nothing may be asked twice.
@@ -190,6 +198,7 @@ Answer<void> Client::Connection::stream(const Call& call, const std::function<bo
   const std::unique_ptr<Http> http = std::move(http_);
   http->allow_any_length();
   http->set_deadline(std::nullopt);
+  http->on_slow({}, nullptr);
   std::array<char, 32 << 10> piece;
   for (;;) {
     error_code error;

@@ -27,6 +27,11 @@ class Client::Connection {
 
   void set_timeout(Duration timeout) { timeout_ = timeout; }
 
+  void on_slow(Duration patience, std::function<void(std::int64_t)> say) {
+    patience_ = patience;
+    say_slow_ = std::move(say);
+  }
+
   // Asks and takes the whole answer.
   Answer<nlohmann::json> call(const Call& call);
   // Asks and hands the answer's bytes on as they come, until it ends, `on_bytes` returns false or `interrupt_fd`
@@ -56,7 +61,9 @@ class Client::Connection {
 
   std::string path_;
   Duration timeout_ = std::chrono::seconds(30);
-  std::unique_ptr<Http> http_;  // null: not connected
+  Duration patience_{};
+  std::function<void(std::int64_t)> say_slow_;  // null: nobody wants to know, or it was said
+  std::unique_ptr<Http> http_;                  // null: not connected
 };
 
 }  // namespace baton::api

@@ -57,18 +57,29 @@ bool PollStream::is_stale() const {
   return ::poll(&entry, 1, 0) != 0;
 }
 
+bool PollStream::tell_slow() {
+  if (!say_slow_ || Clock::now() < slow_at_ || (deadline_ && *deadline_ <= slow_at_)) return false;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  std::exchange(say_slow_, nullptr)(known ? peer.pid : 0);
+  return true;
+}
+
 // True when the socket is ready; false with an error when it is not going to be.
 bool PollStream::wait(short events, error_code& error) {
   for (;;) {
     int milliseconds = -1;
-    if (deadline_) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
+    std::optional<Clock::time_point> until = deadline_;
+    if (say_slow_) until = std::min(until.value_or(slow_at_), slow_at_);
+    if (until) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
       milliseconds = static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
     }
     pollfd entries[2] = {{.fd = socket_.get(), .events = events, .revents = 0},
                          {.fd = interrupt_fd_, .events = POLLIN, .revents = 0}};  // poll() passes over -1
     const int ready = ::poll(entries, 2, milliseconds);
-    if (ready < 0 && errno == EINTR) continue;
+    if ((ready < 0 && errno == EINTR) || (ready == 0 && tell_slow())) continue;
     if (ready < 0) {
       error = last_error();
     } else if (entries[1].revents != 0) {

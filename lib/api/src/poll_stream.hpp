@@ -7,6 +7,8 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,6 +26,11 @@ class PollStream {
 
   // nullopt: wait for ever. Beyond it operations end with timed_out.
   void set_deadline(std::optional<Clock::time_point> deadline) { deadline_ = deadline; }
+  // `say` is called once, with the listener's pid, if an operation still waits at that time; null: never.
+  void on_slow(Clock::time_point at, std::function<void(std::int64_t pid)> say) {
+    slow_at_ = at;
+    say_slow_ = std::move(say);
+  }
   // Operations end with operation_canceled once this descriptor is readable; -1: none.
   void set_interrupt(int fd) { interrupt_fd_ = fd; }
   // Has the other side closed, or sent something nobody asked for?
@@ -71,10 +78,13 @@ class PollStream {
   std::size_t read(void* data, std::size_t size, boost::system::error_code& error);
   std::size_t write(iovec* parts, int count, boost::system::error_code& error);
   bool wait(short events, boost::system::error_code& error);
+  bool tell_slow();  // true: it was told now
 
   Descriptor socket_;
   std::optional<Clock::time_point> deadline_;
   int interrupt_fd_ = -1;
+  Clock::time_point slow_at_;
+  std::function<void(std::int64_t)> say_slow_;
 };
 
 }  // namespace baton::api

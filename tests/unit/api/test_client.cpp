@@ -66,6 +66,27 @@ TEST_CASE("a daemon that does not answer in time") {
         Error{ErrorCode::unavailable, "the daemon on " + server.socket() + " did not answer within 30ms"});
 }
 
+TEST_CASE("that an answer is slow to come is said once, with the daemon's pid, and it is waited for") {
+  RunningServer server([](FakeBackend& backend, ServerOptions&) { backend.silent = true; });
+  Client client = server.client();
+  client.set_timeout(std::chrono::milliseconds(30));
+  std::vector<std::int64_t> said;
+  client.on_slow(std::chrono::milliseconds(1), [&](std::int64_t pid) { said.push_back(pid); });
+  CHECK(client.info().error().error.message.ends_with("within 30ms"));
+  CHECK_FALSE(client.info());
+  CHECK(said == std::vector<std::int64_t>{::getpid()});
+}
+
+TEST_CASE("that an answer is slow to come is not said after it was given up") {
+  RunningServer server([](FakeBackend& backend, ServerOptions&) { backend.silent = true; });
+  Client client = server.client();
+  client.set_timeout(std::chrono::milliseconds(1));
+  bool said = false;
+  client.on_slow(std::chrono::milliseconds(30), [&](std::int64_t) { said = true; });
+  CHECK_FALSE(client.info());
+  CHECK_FALSE(said);
+}
+
 TEST_CASE("a daemon that does not accept in time") {
   TempFolder folder;
   RawListener listener(folder.file("s"), 0, [](const RawSocket&) {});

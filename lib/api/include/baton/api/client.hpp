@@ -20,6 +20,9 @@ class Client {
   // How long a request may take before it is given up with `unavailable`; streams have no limit. Default 30 s.
   void set_timeout(Duration timeout);
 
+  // Once, when an answer takes longer than `patience`; it is waited for all the same. `pid`: who listens; 0: not known.
+  void on_slow(Duration patience, std::function<void(std::int64_t pid)> say);
+
   Answer<DaemonInfo> info();
   Answer<views::RunView> submit(const SubmitRequest& request);
   Answer<views::Page<views::RunView>> runs(const RunQuery& query);

@@ -1,0 +1,42 @@
+"""The command line in unfriendly surroundings."""
+import os
+import signal
+import subprocess
+
+import harness
+
+TASK = "tasks:\n  a: {run: pwd}\n"
+
+
+class CommandLine(harness.TestCase):
+    def spawn(self, *args, **options):
+        process = self.box.spawn(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(process.communicate)
+        return process
+
+    def test_a_workflow_on_standard_input_runs_in_the_current_folder(self):
+        self.box.start()
+        run = self.spawn("baton", "run", "-q", "-", stdin=subprocess.PIPE)
+        name, err = run.communicate(TASK)
+        self.assertEqual((run.returncode, err), (0, ""))
+        self.assertEqual(self.box.logs(name.strip()), f"{self.box.work}\n")
+        self.assertEqual(self.box.describe(name.strip())["workflow"], "stdin")
+        wrong = self.spawn("baton", "validate", "-", stdin=subprocess.PIPE)
+        out, err = wrong.communicate("tasks:\n  a: {rum: x}\n")
+        self.assertEqual((wrong.returncode, out), (3, "<stdin>: 2 errors\n"))
+        self.assertIn("<stdin>:2:7: error: unknown key `rum`", err)
+
+    def test_a_daemon_that_stands_still_is_named_once_and_waited_for(self):
+        daemon = self.box.start()
+        daemon.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(daemon.process.send_signal, signal.SIGCONT)
+        listing = self.spawn("baton", "ls", "-o", "json")
+        said = listing.stderr.readline()
+        daemon.process.send_signal(signal.SIGCONT)
+        out, err = listing.communicate()
+        self.assertEqual((listing.returncode, out.strip(), err), (0, "[]", ""))
+        self.assertEqual(said, f"baton: the daemon (pid {daemon.pid}) does not answer yet; waiting for it\n")
+
+
+if __name__ == "__main__":
+    harness.main()
