@@ -9,12 +9,32 @@
 
 namespace baton::workflow {
 
+Origin Origin::from(std::string_view text, std::size_t offset) const {
+  const auto behind = std::upper_bound(marks.begin(), marks.end(), offset,
+                                       [](std::size_t at, const Mark& mark) { return at < mark.offset; });
+  Origin result{.pos = pos, .exact = exact, .marks = {}};
+  std::size_t begin = 0;
+  if (behind != marks.begin()) {
+    const Mark& last = *std::prev(behind);
+    result.pos = last.pos;
+    result.exact = true;
+    begin = last.offset;
+  }
+  const std::string_view before = text.substr(begin, offset - begin);
+  result.exact = result.exact && result.pos.line != 0 && before.find('\n') == std::string_view::npos;
+  if (result.exact) {
+    const auto characters = std::count_if(before.begin(), before.end(),
+                                          [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    result.pos.column += static_cast<std::uint32_t>(characters);
+  }
+  for (auto mark = behind; mark != marks.end() && mark->offset < text.size(); ++mark) {
+    result.marks.push_back({mark->offset - static_cast<std::uint32_t>(offset), mark->pos});
+  }
+  return result;
+}
+
 SourcePos Origin::at(std::string_view text, std::size_t offset) const {
-  const std::string_view before = text.substr(0, offset);
-  if (!exact || pos.line == 0 || before.find('\n') != std::string_view::npos) return pos;
-  const auto characters = std::count_if(before.begin(), before.end(),
-                                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  return {pos.line, pos.column + static_cast<std::uint32_t>(characters)};
+  return from(text.substr(0, offset), offset).pos;
 }
 
 bool Messages::full() const { return out.size() >= limits::kDiagnostics; }
@@ -28,8 +48,7 @@ std::optional<Expression> compile_expression(std::string_view text, Origin origi
                                              const CheckContext& context, std::vector<Diagnostic>& diagnostics) {
   constexpr std::string_view kSpaces = " \t\r\n";
   if (const std::size_t first = text.find_first_not_of(kSpaces); first != std::string_view::npos) {
-    if (text.substr(0, first).find('\n') != std::string_view::npos) origin.exact = false;
-    origin.pos = origin.at(text, first);
+    origin = origin.from(text, first);
     text = text.substr(first, text.find_last_not_of(kSpaces) + 1 - first);
   } else {
     text = {};
@@ -55,7 +74,12 @@ std::optional<Expression> compile_expression(std::string_view text, Origin origi
 
 std::optional<Expression> Expression::compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                               std::vector<Diagnostic>& diagnostics) {
-  return compile_expression(text, Origin{pos, true}, true, context, diagnostics);
+  return compile_at(text, Origin{.pos = pos, .marks = {}}, context, diagnostics);
+}
+
+std::optional<Expression> Expression::compile_at(std::string_view text, const Origin& origin,
+                                                 const CheckContext& context, std::vector<Diagnostic>& diagnostics) {
+  return compile_expression(text, origin, true, context, diagnostics);
 }
 
 Type Expression::type() const { return root_ ? root_->type : Type::any; }

@@ -90,11 +90,19 @@ struct Instruction {
   Value literal;
 };
 
-// Where the text of an expression stands in the user's file. Columns are only exact while the text is on one line.
+// Where a text stands in the user's file. Its characters stand side by side from `pos` on, and anew from each mark on.
+// What is known of no mark's line (behind a line break) has the place before it.
 struct Origin {
+  struct Mark {
+    std::uint32_t offset;  // in the text
+    SourcePos pos;
+  };
   SourcePos pos;
-  bool exact = true;
+  bool exact = true;        // false: all up to the first mark stands "at" pos
+  std::vector<Mark> marks;  // ascending
   [[nodiscard]] SourcePos at(std::string_view text, std::size_t offset) const;
+  // Of text.substr(offset).
+  [[nodiscard]] Origin from(std::string_view text, std::size_t offset) const;
 };
 
 struct Expression::Node {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "parse_task.hpp"
+#include "scalar_place.hpp"
 
 namespace baton::workflow {
 namespace {
@@ -82,8 +83,7 @@ void TaskReader::read_run(TaskSpec& task) {
     problems_.error(node.offset(), "`run` is empty");
   }
   if (const std::size_t at = run.script.find(kExpressionOpen); at != std::string::npos) {
-    const std::size_t in_source = problems_.source().text().find(kExpressionOpen, node.offset());
-    problems_.error(in_source == std::string_view::npos ? node.offset() : in_source,
+    problems_.error(origin_of(problems_.source(), node).at(run.script, at),
                     "`run` is never templated: bind the value in `env:`",
                     "write env: {NAME: \"${{ … }}\"} and use \"$NAME\" in the script");
   }

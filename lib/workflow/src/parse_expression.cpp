@@ -6,6 +6,7 @@
 
 #include "parse.hpp"
 #include "scalar.hpp"
+#include "scalar_place.hpp"
 
 namespace baton::workflow {
 namespace {
@@ -38,26 +39,8 @@ bool count_expressions(FileContext& file, Node node, std::size_t more) {
   return false;
 }
 
-// Where the text at `at` in the node's value stands in the file. A text that was folded or has escapes is found by its
-// first `${{`, which no style of YAML changes; unless its own characters are written as escapes.
-struct Place {
-  SourcePos pos;
-  bool exact;
-};
-Place place(FileContext& file, Node node, std::size_t at) {
-  const SourceText& source = file.problems.source();
-  if (const auto begin = node.text_offset()) return {source.pos(*begin + at), true};
-  constexpr std::size_t kEscapeBytes = 10;  // \U00000024 for one byte of text
-  const std::size_t span = 64 + kEscapeBytes * node.text().size();
-  const std::size_t found = source.text().substr(node.offset(), span).find(kExpressionOpen);
-  return {source.pos(node.offset() + (found == std::string_view::npos ? 0 : found)), false};
-}
-
-void report(FileContext& file, std::vector<Diagnostic> diagnostics, const Place& where) {
+void report(FileContext& file, std::vector<Diagnostic> diagnostics) {
   if (std::exchange(file.refers_to_broken, false)) return;
-  if (!where.exact) {
-    for (Diagnostic& diagnostic : diagnostics) diagnostic.pos = where.pos;
-  }
   file.problems.add(std::move(diagnostics));
 }
 
@@ -70,10 +53,9 @@ std::optional<Template> compile_template(FileContext& file, Node node, const Sco
   if (text.find(kExpressionOpen) == std::string_view::npos) return Template::literal(std::string(text));
   if (file.problems.full() || !count_expressions(file, node, expressions_in(text))) return std::nullopt;
   set_scope(file.check, scope);
-  const Place where = place(file, node, 0);
   std::vector<Diagnostic> diagnostics;
-  auto result = Template::compile(text, where.pos, file.check, diagnostics);
-  report(file, std::move(diagnostics), where);
+  auto result = Template::compile_at(text, origin_of(file.problems.source(), node), file.check, diagnostics);
+  report(file, std::move(diagnostics));
   return result;
 }
 
@@ -97,10 +79,10 @@ std::optional<Expression> compile_expression_field(FileContext& file, Node node,
   }
   if (file.problems.full() || !count_expressions(file, node, 1)) return std::nullopt;
   set_scope(file.check, scope);
-  const Place where = place(file, node, at);
+  const Origin origin = origin_of(file.problems.source(), node).from(node.text().substr(0, at + text.size()), at);
   std::vector<Diagnostic> diagnostics;
-  auto result = Expression::compile(text, where.pos, file.check, diagnostics);
-  report(file, std::move(diagnostics), where);
+  auto result = Expression::compile_at(text, origin, file.check, diagnostics);
+  report(file, std::move(diagnostics));
   return result;
 }
 

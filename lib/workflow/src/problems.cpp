@@ -15,9 +15,13 @@ constexpr std::size_t kComparisons = 500'000;  // a fraction of a second
 bool Problems::full() const { return diagnostics_.size() >= limits::kDiagnostics; }
 
 void Problems::error(std::size_t offset, std::string message, std::string hint) {
+  error(source_.pos(offset), std::move(message), std::move(hint));
+}
+
+void Problems::error(SourcePos pos, std::string message, std::string hint) {
   ++count_;
   if (full()) return;
-  diagnostics_.push_back({Severity::error, file_, source_.pos(offset), std::move(message), std::move(hint)});
+  diagnostics_.push_back({Severity::error, file_, pos, std::move(message), std::move(hint)});
 }
 
 void Problems::only(std::size_t offset, std::string message, std::string hint) {

@@ -19,6 +19,7 @@ class Problems {
 
   // At a byte offset. Beyond limits::kDiagnostics errors are only counted.
   void error(std::size_t offset, std::string message, std::string hint = {});
+  void error(SourcePos pos, std::string message, std::string hint = {});
   // Replaces everything reported so far, when it means that nothing else can be judged.
   void only(std::size_t offset, std::string message, std::string hint = {});
   // Diagnostics of expressions, which come with their position but without the file's name.

@@ -2,6 +2,7 @@
 #include <baton/base/limits.hpp>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "expression_program.hpp"
@@ -39,19 +40,35 @@ Close find_close(std::string_view text, std::size_t at) {
 // Where the bytes of a text stand in the file, asked for in ascending order: no byte is looked at twice.
 class Places {
  public:
-  Places(std::string_view text, SourcePos pos) : text_(text), start_(pos), here_{pos, true} {}
-  Origin at(std::size_t offset) {
-    const std::string_view piece = text_.substr(reached_, offset - reached_);
-    if (here_.exact && piece.find('\n') != std::string_view::npos) here_ = {start_, false};
-    here_.pos = here_.at(piece, piece.size());
-    reached_ = offset;
-    return here_;
+  Places(std::string_view text, const Origin& origin)
+      : text_(text), marks_(origin.marks), start_(origin.pos), pos_(origin.pos), exact_(origin.exact) {}
+  // Of the text from `begin` to `end`.
+  Origin at(std::size_t begin, std::size_t end) {
+    for (; !marks_.empty() && marks_.front().offset <= begin; marks_ = marks_.subspan(1)) {
+      start_ = pos_ = marks_.front().pos;
+      exact_ = true;
+      reached_ = marks_.front().offset;
+    }
+    const Origin before{.pos = pos_, .exact = exact_, .marks = {}};
+    const std::string_view piece = text_.substr(reached_, begin - reached_);
+    Origin here = before.from(piece, piece.size());
+    if (!here.exact) here.pos = start_;
+    pos_ = here.pos;
+    exact_ = here.exact;
+    reached_ = begin;
+    for (const Origin::Mark& mark : marks_) {
+      if (mark.offset >= end) break;
+      here.marks.push_back({mark.offset - static_cast<std::uint32_t>(begin), mark.pos});
+    }
+    return here;
   }
 
  private:
   std::string_view text_;
-  SourcePos start_;
-  Origin here_;
+  std::span<const Origin::Mark> marks_;  // those not reached
+  SourcePos start_;                      // of the last one reached
+  SourcePos pos_;
+  bool exact_;
   std::size_t reached_ = 0;
 };
 
@@ -59,8 +76,13 @@ class Places {
 
 std::optional<Template> Template::compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                           std::vector<Diagnostic>& diagnostics) {
-  const Messages messages{text, Origin{pos, true}, diagnostics};
-  Places places(text, pos);
+  return compile_at(text, Origin{.pos = pos, .marks = {}}, context, diagnostics);
+}
+
+std::optional<Template> Template::compile_at(std::string_view text, const Origin& origin, const CheckContext& context,
+                                             std::vector<Diagnostic>& diagnostics) {
+  const Messages messages{text, origin, diagnostics};
+  Places places(text, origin);
   Template result;
   std::string literal;
   bool good = true;
@@ -87,8 +109,8 @@ std::optional<Template> Template::compile(std::string_view text, SourcePos pos, 
     }
     at = close.at + kExpressionClose.size();
     const bool whole = open == 0 && at == text.size();
-    auto expression =
-        compile_expression(text.substr(begin, close.at - begin), places.at(begin), whole, context, diagnostics);
+    auto expression = compile_expression(text.substr(begin, close.at - begin), places.at(begin, close.at), whole,
+                                         context, diagnostics);
     if (!expression && close.in_quotes) return std::nullopt;  // where the next one begins is anybody's guess
     good = good && expression.has_value();
     if (!expression) continue;

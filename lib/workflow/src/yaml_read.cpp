@@ -12,6 +12,7 @@
 #include <optional>
 #include <streambuf>
 
+#include "scalar_place.hpp"
 #include "tree_builder.hpp"
 #include "yaml_tree.hpp"
 
@@ -201,11 +202,7 @@ bool check_bytes(std::string_view text, Problems& problems) {
 // yaml-cpp takes an open quote for closed if the file ends with its line. Only the last quoted scalar can be open.
 std::optional<std::size_t> unclosed_quote(std::string_view text, std::optional<std::size_t> scalar) {
   if (!scalar) return std::nullopt;
-  std::size_t at = *scalar;
-  while (at < text.size() && (text[at] == '&' || text[at] == '!')) {  // the anchor and tag before it
-    at = text.find_first_of(" \t\r\n", at);
-    at = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
-  }
+  std::size_t at = behind_properties(text, *scalar);
   if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return std::nullopt;
   const std::size_t begin = at;
   const char quote = text[at];

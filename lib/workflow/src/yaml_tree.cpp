@@ -1,11 +1,25 @@
 #include "yaml_tree.hpp"
 
+#include <algorithm>
+
 namespace baton::workflow {
 
 std::optional<std::size_t> Node::text_offset() const {
   const NodeData& node = tree_->data(index_);
   if (node.kind != NodeKind::scalar || node.in_arena) return std::nullopt;
   return node.begin;
+}
+
+std::size_t Node::written_at() const {
+  const NodeData& node = tree_->data(index_);
+  return node.in_arena ? tree_->written_at(node) : node.begin;
+}
+
+// An empty text may have its place from the one before it: there is nothing in it to be found.
+std::size_t Tree::written_at(const NodeData& node) const {
+  const auto behind = std::upper_bound(copies_.begin(), copies_.end(), node.begin,
+                                       [](std::uint32_t begin, const Copy& copy) { return begin < copy.begin; });
+  return std::prev(behind)->offset;
 }
 
 std::optional<Node> Node::find(std::string_view key) const {
@@ -33,6 +47,7 @@ void Tree::set_text(NodeData& node, std::string_view text) {
   }
   node.in_arena = true;
   node.begin = static_cast<std::uint32_t>(arena_.size());
+  copies_.push_back({node.begin, node.offset});
   arena_ += text;
 }
 

@@ -45,6 +45,8 @@ class Node {
   [[nodiscard]] std::size_t offset() const;     // of the node
   // Of the scalar's first character, if its text stands in the source as it is.
   [[nodiscard]] std::optional<std::size_t> text_offset() const;
+  // Of the scalar as it is written, with its anchor and tag; of an alias: of what it stands for.
+  [[nodiscard]] std::size_t written_at() const;
   [[nodiscard]] std::size_t size() const;  // a list's items, a map's entries
   // A map's value; nullopt if there is none.
   [[nodiscard]] std::optional<Node> find(std::string_view key) const;
@@ -83,6 +85,8 @@ class Tree {
   [[nodiscard]] std::string_view text(const NodeData& node) const {
     return (node.in_arena ? std::string_view(arena_) : source_).substr(node.begin, node.size);
   }
+  // Where a scalar is written whose text is in the arena.
+  [[nodiscard]] std::size_t written_at(const NodeData& node) const;
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
   // For whoever builds it.
@@ -94,6 +98,10 @@ class Tree {
   static constexpr std::uint32_t kChunk = 4096;
   std::string_view source_;
   std::string arena_;
+  struct Copy {
+    std::uint32_t begin, offset;  // in the arena, in the source
+  };
+  std::vector<Copy> copies_;  // ascending
   std::vector<std::unique_ptr<NodeData[]>> chunks_;
   std::uint32_t size_ = 0;
   std::uint32_t root_ = 0;

@@ -86,6 +86,9 @@ class Expression {
   // every diagnostic; nullopt if there was an error.
   static std::optional<Expression> compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                            std::vector<Diagnostic>& diagnostics);
+  // The same, with each position where it is in the file.
+  static std::optional<Expression> compile_at(std::string_view text, const Origin& origin, const CheckContext& context,
+                                              std::vector<Diagnostic>& diagnostics);
   [[nodiscard]] Result<Value> evaluate(const EvalContext& context) const;
   // The same; what an earlier evaluation found is not computed again.
   [[nodiscard]] Result<Value> evaluate(const EvalContext& context, Memo& memo) const;
@@ -121,6 +124,8 @@ class Template {
  public:
   static std::optional<Template> compile(std::string_view text, SourcePos pos, const CheckContext& context,
                                          std::vector<Diagnostic>& diagnostics);
+  static std::optional<Template> compile_at(std::string_view text, const Origin& origin, const CheckContext& context,
+                                            std::vector<Diagnostic>& diagnostics);
   static Template literal(std::string text);
   Template() = default;
 
