@@ -237,7 +237,12 @@ TEST_CASE("a session that takes its supervisor's place and cannot listen there s
     session = *host.session();
     REQUIRE(::unlink(socket.c_str()) == 0);
     REQUIRE(::mkdir(socket.c_str(), 0700) == 0);
-    REQUIRE(::kill(*host.supervisor(), SIGKILL) == 0);
+    // It goes on when the supervisor's lock is free, so that it tries to listen.
+    const pid_t supervisor = *host.supervisor();
+    REQUIRE(::kill(session, SIGSTOP) == 0);
+    REQUIRE(::kill(supervisor, SIGKILL) == 0);
+    wait_for_process_end(supervisor);
+    REQUIRE(::kill(session, SIGCONT) == 0);
     link.wait_for_end();
   }
   wait_for_file(host.folder() + "/supervisor.log",
