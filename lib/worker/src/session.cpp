@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -22,6 +21,7 @@
 #include <cstdlib>
 
 #include "process_setup.hpp"
+#include "session_lock.hpp"
 #include "supervisor_log.hpp"
 
 namespace baton::worker {
@@ -243,17 +243,6 @@ void Session::sweep_soon() {
     sweeping_ = false;
     if (runner_.sweep()) sweep_soon();
   });
-}
-
-// Held by this process and by every child of it until its exec, so that whoever gets it next finds all of their
-// records.
-Result<Descriptor> lock_session(int folder) {
-  Descriptor lock(::openat(folder, "session.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock) return fail_errno(errno, "session.lock");
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return fail_errno(errno, "session.lock");
-  }
-  return lock;
 }
 
 Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string oom_score) {
