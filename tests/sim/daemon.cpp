@@ -48,7 +48,9 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
     if (site_.crash_in_release > 0 && --site_.crash_in_release == 0) throw DaemonCrash{};
     std::string bytes;
     if (!wire::append_frame(bytes, message)) return false;
-    const bool twice = site_.duplicates > 0 && !std::holds_alternative<wire::Hello>(message);
+    const bool is_news = !std::holds_alternative<wire::Hello>(message) && !std::holds_alternative<wire::Ping>(message);
+    const bool twice = site_.duplicates > 0 && is_news;
+    sent_ += bytes.size();
     channel_->to_worker->send(bytes);
     if (!twice) return true;
     --site_.duplicates;
@@ -56,6 +58,7 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
     return true;
   }
   void pause(bool) override {}
+  [[nodiscard]] Traffic traffic() const override { return {.received = received_, .left = sent_, .waiting = 0}; }
   void close() override {
     if (closed_) return;
     closed_ = true;
@@ -65,6 +68,7 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
  private:
   void hear(const std::string& bytes) {
     if (closed_) return;
+    received_ += bytes.size();
     reader_.feed(bytes);
     std::vector<wire::ToDaemon> messages;
     while (true) {
@@ -87,6 +91,7 @@ class SimStream final : public executor::Stream, public std::enable_shared_from_
   std::shared_ptr<Channel> channel_;
   Handlers handlers_;
   wire::FrameReader<wire::ToDaemon> reader_;
+  std::uint64_t received_ = 0, sent_ = 0;
   bool closed_ = false;
 };
 

@@ -52,6 +52,10 @@ template <class A, Message<ReadLog> M>
 void fields(A& a, M& m) {
   walk(a, m.request, m.extent, m.max_bytes, m.from_end);
 }
+template <class A, Message<Ping> M>
+void fields(A& /*a*/, M& /*m*/) {}
+template <class A, Message<Pong> M>
+void fields(A& /*a*/, M& /*m*/) {}
 template <class A, Message<Welcome> M>
 void fields(A& a, M& m) {
   walk(a, m.protocol, m.version, m.host, m.boot_id, m.capacity, m.gpus, m.containment, m.inventory);

@@ -52,6 +52,7 @@ void Conversation::dispatch(wire::ToWorker message) {
   if (const auto* kill = std::get_if<wire::Kill>(&message)) runner_.kill(*kill);
   if (const auto* forget = std::get_if<wire::Forget>(&message)) runner_.forget(*forget);
   if (const auto* read = std::get_if<wire::ReadLog>(&message)) runner_.read_log(*read);
+  if (std::holds_alternative<wire::Ping>(message)) say(wire::Pong{});
 }
 
 void Conversation::refuse(std::string reason) { say(wire::ToDaemon(wire::Refused{std::move(reason)})); }

@@ -200,3 +200,32 @@ TEST_CASE("A link's program gets a socket as stdin and stdout, in a session of i
   REQUIRE_FALSE(missing.has_value());
   CHECK(missing.error().code == ErrorCode::not_found);
 }
+
+TEST_CASE("A daemon that stood still itself gives no worker up for it") {
+  WorkerFixture f;
+  WorkerExecutorOptions options;
+  options.look_every = 1ms;
+  options.silent_looks = 6;
+  f.executor.reset();
+  f.make(std::move(options));
+  f.connect();
+  for (std::size_t asked = 1; asked <= 3; ++asked) {
+    f.until([&] { return f.worker.dials > 1 || f.worker.session().got<wire::Ping>().size() == asked; });
+    for (const auto start = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - start < 20ms;) {
+    }
+    f.worker.session().say({wire::Pong{}});
+  }
+  f.until([&] { return f.worker.dials > 1 || f.worker.session().got<wire::Ping>().size() == 4; });
+  CHECK(f.worker.dials == 1);
+}
+
+TEST_CASE("A session that is deaf and dumb is dialled anew") {
+  WorkerFixture f;
+  WorkerExecutorOptions options;
+  options.look_every = 1ms;
+  f.executor.reset();
+  f.make(std::move(options));
+  f.connect();
+  f.until([&] { return f.worker.dials == 2; });
+  CHECK(f.executor->workers()[0].problem.find("has not answered") != std::string::npos);
+}

@@ -49,7 +49,8 @@ std::vector<ToWorker> to_worker() {
           Kill{.attempt = AttemptId(1), .cause = ExitCause::preempted},
           Forget{},
           Forget{.attempts = {AttemptId(1), AttemptId(127), AttemptId(128), AttemptId(~std::uint64_t{0})}},
-          ReadLog{.request = 9, .extent = {1, 2, LogExtent::kOpen}, .max_bytes = 4096, .from_end = true}};
+          ReadLog{.request = 9, .extent = {1, 2, LogExtent::kOpen}, .max_bytes = 4096, .from_end = true},
+          Ping{}};
 }
 
 std::vector<ToDaemon> to_daemon() {
@@ -75,7 +76,8 @@ std::vector<ToDaemon> to_daemon() {
       Refused{.reason = "no"},
       Started{.attempt = AttemptId(6), .at = at(-1), .pid = 4'000'000, .log = {2, 0, LogExtent::kOpen}},
       Exited{.attempt = AttemptId(7), .outcome = full_outcome()},
-      LogData{.request = 1, .offset = ~std::uint64_t{0}, .bytes = std::string(3, '\0'), .end = true, .error = "gone"}};
+      LogData{.request = 1, .offset = ~std::uint64_t{0}, .bytes = std::string(3, '\0'), .end = true, .error = "gone"},
+      Pong{}};
 }
 
 template <class Message>

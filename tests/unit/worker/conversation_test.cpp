@@ -46,4 +46,25 @@ TEST_CASE("many questions in one piece are answered as their answers are read, a
   CHECK_FALSE(talk.end());
 }
 
+TEST_CASE("a session says that it is there when it is asked") {
+  ::setenv("BATON_CONTAINMENT", "session", 1);
+  TempFolder temp;
+  const Descriptor null_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Conversation talk(system_host(), temp.folder(), std::move(*Journal::open(temp.fd())), null_fd.get(), "boot");
+  REQUIRE(talk.runner().recover());
+  wire::Hello hello;
+  hello.daemon_id = "daemon-1";
+  std::string bytes;
+  REQUIRE(wire::append_frame(bytes, wire::ToWorker(hello)));
+  REQUIRE(wire::append_frame(bytes, wire::ToWorker(wire::Ping{})));
+  talk.feed(bytes);
+  wire::FrameReader<wire::ToDaemon> reader;
+  reader.feed(talk.outgoing());
+  auto first = reader.next();
+  REQUIRE((first && *first && std::holds_alternative<wire::Welcome>(**first)));
+  auto second = reader.next();
+  CHECK((second && *second && std::holds_alternative<wire::Pong>(**second)));
+  CHECK_FALSE(talk.end());
+}
+
 }  // namespace baton::worker

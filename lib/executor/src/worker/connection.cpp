@@ -60,6 +60,7 @@ void Connection::write() {
                              if (self->closed_) return;
                              if (error) return self->end_with({ErrorCode::unavailable, error.message()});
                              self->left_ += bytes;
+                             self->written_ += bytes;
                              self->progressed_ = true;
                              self->write();
                            });
@@ -130,6 +131,7 @@ void Connection::read() {
 }
 
 void Connection::on_read(std::size_t bytes) {
+  received_ += bytes;
   reader_.feed({input_.data(), bytes});
   std::vector<wire::ToDaemon> messages;
   std::optional<Error> error;

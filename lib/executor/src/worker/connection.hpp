@@ -28,6 +28,7 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   bool send(const wire::ToWorker& message) override;
   void pause(bool paused) override;
   void close() override;
+  [[nodiscard]] Traffic traffic() const override { return {received_, written_, unsent()}; }
 
  private:
   void read();
@@ -50,6 +51,7 @@ class Connection final : public Stream, public std::enable_shared_from_this<Conn
   std::string waiting_;   // frames that the write under way does not carry
   std::string leaving_;   // what is being written
   std::size_t left_ = 0;  // of it
+  std::uint64_t received_ = 0, written_ = 0;
   const Duration stall_timeout_;
   boost::asio::steady_timer stall_timer_;
   bool progressed_ = false;  // since stall_timer_ was armed

@@ -32,7 +32,9 @@ Link::Link(LinkPorts& ports, const WorkerExecutorOptions& options, LinkOptions l
       retry_timer_(ports.make_timer()),
       handshake_timer_(ports.make_timer()),
       down_timer_(ports.make_timer()),
-      steady_timer_(ports.make_timer()) {
+      steady_timer_(ports.make_timer()),
+      silence_(ports.make_timer(), options.look_every, options.silent_looks,
+               [this](Duration silence) { on_silence(silence); }) {
   status_.id = link_.id;
   status_.name = link_.name;
   status_.labels = link_.labels;
@@ -82,6 +84,11 @@ void Link::arm_handshake_timer() {
   });
 }
 
+void Link::on_silence(Duration silence) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence);
+  on_closed({ErrorCode::unavailable, fmt::format("the worker session has not answered for {} s", seconds.count())});
+}
+
 void Link::on_messages(std::vector<wire::ToDaemon> messages) {
   std::vector<engine::Event> events;
   events.reserve(messages.size());
@@ -128,6 +135,7 @@ void Link::on_welcome(wire::Welcome welcome, std::vector<engine::Event>& events)
   steady_timer_->start(options_.steady_after, [weak = weak_from_this()] {
     if (auto self = weak.lock()) self->pause_before_retry_ = self->options_.first_retry;
   });
+  silence_.watch(connection_);
   boot_id_ = welcome.boot_id;
   const std::string before = read_boot_file(link_.boot_file);
   const bool rebooted = !before.empty() && before != boot_id_ && !mutated(Mutation::ignore_reboot);
@@ -157,6 +165,7 @@ void Link::on_log_data(wire::LogData data) {
 void Link::drop_connection() {
   handshake_timer_->cancel();
   steady_timer_->cancel();
+  silence_.stop();
   if (connection_) connection_->close();
   connection_.reset();
   greeted_ = false;
@@ -263,6 +272,7 @@ void Link::remember_boot() {
 
 void Link::pause(bool paused) {
   paused_ = paused;
+  silence_.pause(paused);
   if (connection_) connection_->pause(paused);
 }
 

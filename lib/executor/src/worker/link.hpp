@@ -2,6 +2,7 @@
 // up and when it has been out of touch for too long.
 #pragma once
 #include "worker/link_ports.hpp"
+#include "worker/silence.hpp"
 
 #include <baton/executor/worker_executor.hpp>
 
@@ -42,6 +43,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void report_down();
   void refuse(AttemptId attempt, std::string message);
   void arm_handshake_timer();
+  void on_silence(Duration silence);
 
   LinkPorts& ports_;
   const WorkerExecutorOptions options_;  // without its links
@@ -57,6 +59,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool paused_ = false;
   Duration pause_before_retry_;
   std::unique_ptr<Timer> retry_timer_, handshake_timer_, down_timer_, steady_timer_;
+  Silence silence_;
   std::string boot_id_;  // of the worker's host, as the present session said
   std::uint64_t next_read_ = 1;
   std::map<std::uint64_t, std::function<void(Result<LogChunk>)>> reads_;

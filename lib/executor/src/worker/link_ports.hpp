@@ -13,6 +13,12 @@ namespace baton::executor {
 // delivered, so that a session of before a reconnect can never be taken for the present one.
 class Stream {
  public:
+  // In bytes.
+  struct Traffic {
+    std::uint64_t received = 0;  // also of messages that are not complete yet
+    std::uint64_t left = 0;      // of what was sent
+    std::uint64_t waiting = 0;   // of what was sent and has not left
+  };
   struct Handlers {
     std::function<void(std::vector<wire::ToDaemon>)> messages;  // never empty
     std::function<void(Error)> closed;                          // once, unless close() was called first
@@ -22,6 +28,7 @@ class Stream {
   virtual bool send(const wire::ToWorker& message) = 0;
   virtual void pause(bool paused) = 0;  // while paused nothing is read
   virtual void close() = 0;
+  [[nodiscard]] virtual Traffic traffic() const = 0;
 };
 
 // Fires once for each start; a new start takes the place of the one before.

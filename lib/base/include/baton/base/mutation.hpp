@@ -25,6 +25,7 @@ enum class Mutation : std::uint8_t {
   forget_grants,          // worker: a session gives away what attempts of the one before still have
   share_device,           // worker: the first GPU is given to everybody
   wait_by_the_clock,      // scheduler: what waits, waits until the clock says so
+  ignore_silence,         // link: a session that says nothing is waited for
   skip_session_lock,      // simulator's session: starts while children of the one before are between fork and exec
 };
 

@@ -16,7 +16,7 @@
 
 namespace baton::wire {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 // Where an attempt's output is: bytes [from, to) of one append-only segment file of its worker.
 struct LogExtent {
@@ -124,6 +124,11 @@ struct ReadLog {
   bool operator==(const ReadLog&) const = default;
 };
 
+// Asks for a Pong, when nothing was heard for a while. A session that is busy answers late; one that is stopped never.
+struct Ping {
+  bool operator==(const Ping&) const = default;
+};
+
 // --- session → daemon ---
 
 struct Welcome {
@@ -166,7 +171,11 @@ struct LogData {
   bool operator==(const LogData&) const = default;
 };
 
-using ToWorker = std::variant<Hello, Launch, Kill, Forget, ReadLog>;
-using ToDaemon = std::variant<Welcome, Refused, Started, Exited, LogData>;
+struct Pong {
+  bool operator==(const Pong&) const = default;
+};
+
+using ToWorker = std::variant<Hello, Launch, Kill, Forget, ReadLog, Ping>;
+using ToDaemon = std::variant<Welcome, Refused, Started, Exited, LogData, Pong>;
 
 }  // namespace baton::wire
