@@ -18,6 +18,11 @@ namespace {
 // Small, so that it is compacted often.
 constexpr std::uint64_t kJournalBytes = 4096;
 
+void end_life(Life& life) {
+  life.alive = false;
+  life.missed.clear();  // they keep their pipes, which keep this life
+}
+
 }  // namespace
 
 Machine::Machine(World& world, Model& model, std::string name, std::string path)
@@ -31,7 +36,9 @@ Machine::Machine(World& world, Model& model, std::string name, std::string path)
   folder_.emplace(std::move(*folder));
 }
 
-Machine::~Machine() = default;
+Machine::~Machine() {
+  if (holder_) end_life(*holder_->life);
+}
 
 void Machine::attach(const std::shared_ptr<Channel>& channel) {
   supervisor_ = true;
@@ -50,7 +57,31 @@ void Machine::attach(const std::shared_ptr<Channel>& channel) {
         self->ended_early = true;
       });
   waiting_.push_back(session);
-  world_.after(kMs, power_, [this] { start_next_session(); });
+  world_.after(kMs, power_, [this] {
+    end_stopped_holder();
+    start_next_session();
+  });
+}
+
+// The supervisor kills every session before; one that has lost it is killed by the next, which has waited in vain. Here
+// sessions that can leave by themselves do, which is later and so harder on the next one.
+void Machine::end_stopped_holder() {
+  if (!holder_ || !holder_->life->frozen) return;
+  if (!holder_->is_orphan) return leave(SessionPtr(holder_), false);
+  world_.after(10 * kSecond, power_, [this, stopped = holder_] {
+    if (stopped == holder_ && stopped->life->frozen) leave(SessionPtr(stopped), false);
+  });
+}
+
+void Machine::stop_session(std::uint64_t chance) {
+  if (!holder_ || holder_->life->frozen) return;
+  holder_->life->frozen = true;
+  if (chance % 3 == 0) return;
+  world_.after(chance % (60 * kSecond), nullptr, [this, life = holder_->life] {
+    if (!life->alive) return;
+    world_.say("the session on {} goes on", name_);
+    world_.thaw(*life, life);
+  });
 }
 
 // session.lock: held by the session, and by its children until their exec.
@@ -133,15 +164,16 @@ void Machine::arm(const SessionPtr& session) {
 // The session's process ends, or (in order, without a supervisor) becomes the supervisor.
 void Machine::leave(const SessionPtr& session, bool in_order) {
   if (!session->life->alive) return;
-  session->life->alive = false;
+  end_life(*session->life);
   session->channel->to_daemon->close(in_order ? kMs : 2 * kMs);
   session->talk.reset();
   world_.say("session {}", in_order ? "left" : "died");
   if (holder_ != session) return;
   holder_.reset();
   if (in_order) supervisor_ = true;
+  const bool is_seen = supervisor_ && (in_order || !session->is_orphan);
   for (auto& [pid, process] : processes_) {
-    if (process.parent == Parent::session) process.parent = supervisor_ ? Parent::supervisor : Parent::nobody;
+    if (process.parent == Parent::session) process.parent = is_seen ? Parent::supervisor : Parent::nobody;
   }
   supervise();
   world_.after(100, power_, [this] { start_next_session(); });
@@ -161,10 +193,9 @@ void Machine::crash_supervisor() {
   }
   supervise();
   if (!holder_) return;
+  holder_->is_orphan = true;
   // The pipe of notices ends: the session hands itself over.
-  world_.after(200, holder_->life, [this, session = holder_] {
-    if (!supervisor_) leave(session, true);
-  });
+  world_.after(200, holder_->life, [this, session = holder_] { leave(session, true); });
 }
 
 void Machine::reboot(std::uint64_t chance) {
@@ -186,7 +217,7 @@ void Machine::reboot(std::uint64_t chance) {
   }
   waiting_.clear();
   if (const SessionPtr session = std::exchange(holder_, nullptr)) {
-    session->life->alive = false;
+    end_life(*session->life);
     session->talk.reset();
     session->channel->to_daemon->cut(chance, kSecond);
   }

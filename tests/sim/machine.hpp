@@ -26,6 +26,7 @@ class Machine {
   void attach(const std::shared_ptr<Channel>& channel);
 
   void crash_session(std::uint64_t chance);
+  void stop_session(std::uint64_t chance);  // SIGSTOP, for a while or for good
   void crash_in_session(std::uint64_t chance) {
     crash_in_ = 1 + chance % 6;
     crash_how_ = chance / 7;
@@ -61,6 +62,7 @@ class Machine {
     std::shared_ptr<Channel> channel;
     std::string early;  // what came before it had the lock
     bool ended_early = false;
+    bool is_orphan = false;  // its supervisor is gone
     std::unique_ptr<worker::Conversation> talk;
     std::optional<std::uint64_t> deadline;
   };
@@ -68,6 +70,7 @@ class Machine {
 
   void start_next_session();
   void begin(const SessionPtr& session);
+  void end_stopped_holder();
   void turn(const SessionPtr& session, const std::function<void()>& what);
   void arm(const SessionPtr& session);
   void leave(const SessionPtr& session, bool in_order);

@@ -23,7 +23,7 @@ struct Named {
   bool by_graphs = false;  // the small graphs catch it, and no seed need
 };
 
-constexpr std::array<Named, 19> kMutations{{
+constexpr std::array<Named, 20> kMutations{{
     {Mutation::launch_before_commit, "launch_before_commit"},
     {Mutation::forget_before_commit, "forget_before_commit"},
     {Mutation::answer_before_commit, "answer_before_commit"},
@@ -42,6 +42,7 @@ constexpr std::array<Named, 19> kMutations{{
     {Mutation::forget_grants, "forget_grants"},
     {Mutation::share_device, "share_device"},
     {Mutation::wait_by_the_clock, "wait_by_the_clock"},
+    {Mutation::ignore_silence, "ignore_silence"},
     {Mutation::skip_session_lock, "skip_session_lock"},
 }};
 

@@ -27,7 +27,8 @@ std::string_view to_string(What what) {
                               "slow disk",
                               "duplicate frames",
                               "tear the journal",
-                              "the database's disk is full"};
+                              "the database's disk is full",
+                              "stop the session"};
   return kNames[static_cast<std::size_t>(what)];
 }
 
@@ -154,6 +155,13 @@ Plan make_plan(std::uint64_t seed) {
     const Time when = disk.below(span);
     plan.actions.push_back({when, What::full_disk, disk.next(), disk.next()});
     if (disk.in(3)) plan.actions.push_back({when + disk.below(kSecond), What::crash_daemon, 0, 0});
+  }
+  // So has this one. What is stopped stays so for a while, or for good.
+  Chance stops(mix(seed, 0x570b));
+  for (std::uint64_t n = stops.in(4) ? 1 + stops.below(2) : 0; n > 0; --n) {
+    const Time when = stops.below(span);
+    plan.actions.push_back({when, What::stop_session, stops.next(), stops.next()});
+    if (stops.in(4)) plan.actions.push_back({when + stops.below(kSecond), What::crash_supervisor, 0, stops.next()});
   }
   // Runs compete as well, and some go away.
   for (std::uint64_t n = has_rivals ? rivals.below(4) : 0; n > 0; --n) {

@@ -31,6 +31,7 @@ enum class What : std::uint8_t {
   duplicate,
   tear_journal,
   full_disk,
+  stop_session,
 };
 std::string_view to_string(What what);
 

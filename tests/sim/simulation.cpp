@@ -210,6 +210,8 @@ class Simulation {
         return machine.crash_session(action.a);
       case What::crash_in_session:
         return machine.crash_in_session(action.a);
+      case What::stop_session:
+        return machine.stop_session(action.a);
       case What::crash_supervisor:
         return machine.crash_supervisor();
       case What::crash_both:
