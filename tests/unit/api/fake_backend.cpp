@@ -11,16 +11,21 @@ TimePoint at(std::int64_t second) { return TimePoint(std::chrono::seconds(1'774'
 template <class T>
 class Scripted final : public Source<T> {
  public:
-  Scripted(boost::asio::io_context& io, FakeBackend& backend, std::vector<T> pieces)
-      : io_(io), pieces_(std::move(pieces)), then_(backend.then), pulled_(backend.pulled), alive_(backend.streams) {
+  Scripted(boost::asio::io_context& io, FakeBackend& backend, std::vector<T> pieces, std::size_t rounds = 1)
+      : io_(io),
+        pieces_(std::move(pieces)),
+        count_(pieces_.size() * rounds),
+        then_(backend.then),
+        pulled_(backend.pulled),
+        alive_(backend.streams) {
     alive_.add(1);
   }
   ~Scripted() override { alive_.add(-1); }
 
   void next(std::function<void(Result<T>)> done) override {
     pulled_.add(1);
-    if (index_ < pieces_.size()) {
-      boost::asio::post(io_, [done = std::move(done), piece = pieces_[index_++]] { done(piece); });
+    if (index_ < count_) {
+      boost::asio::post(io_, [done = std::move(done), piece = pieces_[index_++ % pieces_.size()]] { done(piece); });
     } else if (then_ == Then::end) {
       boost::asio::post(io_, [done = std::move(done)] { done(T()); });
     } else if (then_ == Then::fail) {
@@ -33,7 +38,7 @@ class Scripted final : public Source<T> {
  private:
   boost::asio::io_context& io_;
   std::vector<T> pieces_;
-  std::size_t index_ = 0;
+  std::size_t count_, index_ = 0;
   Then then_;
   std::function<void(Result<T>)> waiting_;
   Counter& pulled_;
@@ -235,7 +240,7 @@ void FakeBackend::logs(std::string reference, std::string task, bool failed_only
 
 void FakeBackend::log(LogQuery query, Done<std::shared_ptr<ByteSource>> done) {
   note([&](Seen& seen) { seen.log = std::move(query); });
-  std::shared_ptr<ByteSource> source = std::make_shared<Scripted<std::string>>(io_, *this, log_pieces);
+  std::shared_ptr<ByteSource> source = std::make_shared<Scripted<std::string>>(io_, *this, log_pieces, log_rounds);
   answer(std::move(done), std::move(source));
 }
 

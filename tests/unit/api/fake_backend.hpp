@@ -58,6 +58,7 @@ class FakeBackend final : public Backend {
   bool forgets = false;            // drops every completion
   bool silent = false;             // keeps every completion without calling it
   std::vector<std::string> log_pieces{"first\n", std::string("sec\0nd\n", 7)};
+  std::size_t log_rounds = 1;  // how often the pieces of a log are gone through
   std::vector<std::size_t> event_batches{2, 1};
   Then then = Then::end;  // what a stream does behind its last piece
 
