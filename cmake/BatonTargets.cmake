@@ -29,7 +29,24 @@ function(baton_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# baton_unit_test(NAME targets...): tests/unit/NAME/*.cpp, one program, each case a ctest test named NAME: case.
+# baton_catch_tests(PROGRAM PREFIX [WIDE]): each case of a program a ctest test named "PREFIX:case". 77 says that it was
+# skipped (tests/support/skip.hpp). WIDE: some of its cases are tagged [wide], because they keep several cores busy.
+function(baton_catch_tests program prefix)
+  cmake_parse_arguments(arg "WIDE" "" "" ${ARGN})
+  set(seconds 300)
+  if(BATON_SANITIZE)
+    set(seconds 900)
+  endif()
+  set(common TEST_PREFIX "${prefix}:" PROPERTIES TIMEOUT ${seconds} SKIP_RETURN_CODE 77)
+  if(arg_WIDE)
+    catch_discover_tests(${program} TEST_SPEC "~[wide]~[.]" ${common})
+    catch_discover_tests(${program} TEST_SPEC "[wide]" ${common} PROCESSORS 2)
+  else()
+    catch_discover_tests(${program} ${common})
+  endif()
+endfunction()
+
+# baton_unit_test(NAME targets...): tests/unit/NAME/*.cpp, one program, each case a ctest test named NAME:case.
 function(baton_unit_test name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   if(NOT sources)
@@ -38,5 +55,5 @@ function(baton_unit_test name)
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE baton_options baton_test_main ${ARGN})
   target_compile_definitions(test_${name} PRIVATE BATON_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  catch_discover_tests(test_${name} TEST_PREFIX "${name}: ")
+  baton_catch_tests(test_${name} ${name})
 endfunction()

@@ -233,4 +233,6 @@ class TestCase(unittest.TestCase):
 
 
 def main():
-    sys.exit(not unittest.main(module="__main__", exit=False, verbosity=2).result.wasSuccessful())
+    """Exits with 1 if anything failed, and with 77, which ctest shows, if something could not be tested here."""
+    result = unittest.main(module="__main__", exit=False, verbosity=2).result
+    sys.exit(1 if not result.wasSuccessful() or result.testsRun == 0 else 77 if result.skipped else 0)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "skip.hpp"
 #include "small_disk.hpp"
 #include "temp_folder.hpp"
 
@@ -201,10 +202,7 @@ TEST_CASE("the sweeper removes deep trees and follows nothing") {
 }
 
 TEST_CASE("the sweeper gives up what it cannot remove, and does the rest") {
-  if (::geteuid() != 0) {
-    WARN("skipped: only root can make files that are somebody else's");
-    return;
-  }
+  if (::geteuid() != 0) return testing::skip("only root can make files that are somebody else's");
   TempFolder temp;
   constexpr uid_t kNobody = 65534;
   for (const std::string& name : {temp.root(), temp.path(""), temp.path("slots"), temp.path("trash")}) {
