@@ -11,18 +11,11 @@
 
 #include "catch.hpp"
 #include "fake_worker.hpp"
+#include "unique_folder.hpp"
 
 namespace baton::executor {
 
-struct TempFolder {
-  TempFolder() {
-    char name[] = "/tmp/baton-executor-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
+using TempFolder = testing::UniqueFolder;
 
 struct WorkerFixture {
   WorkerFixture() { make(); }

@@ -1,11 +1,9 @@
 #include <baton/service/config.hpp>
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <fstream>
 
 #include "catch.hpp"
+#include "unique_folder.hpp"
 
 using namespace baton;
 using namespace baton::service;
@@ -111,8 +109,8 @@ TEST_CASE("All errors of a configuration come in one pass") {
 }
 
 TEST_CASE("A configuration file that is not there counts only if it was named") {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("baton-config-" + std::to_string(::getpid()))).string();
+  const testing::UniqueFolder folder;
+  const std::string path = folder / "config.yaml";
   CHECK(load_config(path, false).has_value());
   CHECK(load_config(path, true).error().code == ErrorCode::not_found);
   std::ofstream(path) << "pools: {a: x}\nlog: 1\n";
@@ -127,5 +125,4 @@ TEST_CASE("A configuration file that is not there counts only if it was named") 
   REQUIRE_FALSE(load_config(path, true).has_value());
   CHECK(load_config(path, true).error().code == ErrorCode::limit);
   CHECK(load_config("/", true).error().code == ErrorCode::io);
-  std::filesystem::remove(path);
 }

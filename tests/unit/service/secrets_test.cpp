@@ -10,13 +10,14 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "unique_folder.hpp"
 
 using namespace baton;
 using namespace baton::service;
 
 TEST_CASE("Secrets are read from where the configuration says, each time anew") {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("baton-secret-" + std::to_string(::getpid()))).string();
+  const testing::UniqueFolder folder;
+  const std::string path = folder / "secret";
   std::ofstream(path) << "hunter2\n";
   ::setenv("BATON_TEST_SECRET", "s3cret", 1);
   Secrets secrets({{"FROM_ENV", {.env = "BATON_TEST_SECRET", .file = ""}},
@@ -39,7 +40,6 @@ TEST_CASE("Secrets are read from where the configuration says, each time anew") 
   CHECK(secrets.give("FROM_FILE").error().code == ErrorCode::invalid_argument);
   std::ofstream(path) << std::string(100'000, 'x');
   CHECK(secrets.give("FROM_FILE").error().code == ErrorCode::limit);
-  std::filesystem::remove(path);
   ::unsetenv("BATON_TEST_SECRET");
 }
 
@@ -118,16 +118,13 @@ TEST_CASE("A masker is linear in a text that is full of one secret") {
 }
 
 TEST_CASE("A secret's file may be a link but nothing that is waited for") {
-  const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("baton-secrets-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
+  const testing::UniqueFolder folder;
   std::ofstream(folder / "real") << "hunter2\n";
   std::filesystem::create_symlink("real", folder / "link");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   Secrets secrets({{"LINK", {.env = "", .file = folder / "link"}}, {"PIPE", {.env = "", .file = folder / "pipe"}}});
   CHECK(secrets.give("LINK").value() == "hunter2");
   CHECK(secrets.give("PIPE").error().code == ErrorCode::invalid_argument);
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("Without secrets a masker holds nothing back") {

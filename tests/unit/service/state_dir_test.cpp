@@ -12,21 +12,15 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "skip.hpp"
+#include "unique_folder.hpp"
 
 using namespace baton;
 using namespace baton::service;
 
 namespace {
 
-struct TempFolder {
-  TempFolder() {
-    char name[] = "/tmp/baton-state-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
+using TempFolder = testing::UniqueFolder;
 
 mode_t mode_of(const std::string& path) {
   struct stat info{};
@@ -66,12 +60,13 @@ TEST_CASE("What cannot be a state directory is refused") {
   std::ofstream(folder.path + "/file") << "x";
   CHECK(StateDir::claim(folder.path + "/file").error().code == ErrorCode::invalid_argument);
   CHECK_FALSE(StateDir::claim(folder.path + "/file/below").has_value());
-  if (::geteuid() == 0) {
-    const std::string other = folder.path + "/other";
-    REQUIRE(::mkdir(other.c_str(), 0700) == 0);
-    REQUIRE(::chown(other.c_str(), 12345, 12345) == 0);
-    CHECK(StateDir::claim(other).error().code == ErrorCode::denied);
-  }
+}
+
+TEST_CASE("A state directory of somebody else is refused") {
+  if (::geteuid() != 0) return testing::skip("only root can give a folder away");
+  const TempFolder folder;
+  REQUIRE(::chown(folder.path.c_str(), 12345, 12345) == 0);
+  CHECK(StateDir::claim(folder.path).error().code == ErrorCode::denied);
 }
 
 TEST_CASE("The lock of a dead daemon that its child still has for a moment is waited for") {
@@ -119,6 +114,10 @@ TEST_CASE("Network file systems are told from local ones") {
 }
 
 TEST_CASE("Free space is that of the path's file system") {
-  CHECK(free_bytes("/tmp").has_value());
+  const auto bytes = free_bytes("/tmp");
+  REQUIRE(bytes);
+  CHECK(*bytes > 0);
+  CHECK(*bytes < std::filesystem::space("/tmp").capacity);
+  CHECK(free_bytes("/proc") == 0u);
   CHECK(free_bytes("/nonexistent").error().code == ErrorCode::not_found);
 }
