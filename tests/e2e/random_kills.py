@@ -5,7 +5,7 @@ usage: BATON_BIN_DIR=build/release/bin random_kills.py [--runs 300] [--first-see
 
 A seed says after which event of the run which processes are killed, one to three times in a run, all of a subset at
 once. Then everything that scenario.py knows must be true: the runs end, no attempt started twice, exit codes, logs and
-outputs are right, and no process of a task is left.
+outputs are right, and no process of a task is left. Fails, too, if one of the programs was hardly ever there to be killed.
 """
 import argparse
 import collections
@@ -27,6 +27,7 @@ ROLES = ("batond", "attach", "supervise", "session")
 SUBSETS = [set(subset) for size in range(1, 5) for subset in itertools.combinations(ROLES, size)]
 EVENTS = 30  # about as many as the runs have
 SECONDS = 60
+LEAST_SHARE = 0.5  # of the times that a program was to be killed, how often it was there
 
 
 def role_of(pid):
@@ -50,6 +51,7 @@ class Killer(scenario.Scenario):
         self.seen = 0
         self.done = []
         self.ever = []  # killed so far
+        self.meant, self.hit = collections.Counter(), collections.Counter()
 
     def follow(self, run, enough=lambda event: False):
         def watch(event):
@@ -70,6 +72,8 @@ class Killer(scenario.Scenario):
                 except ProcessLookupError:
                     pass  # went with another one
         self.done.append((self.seen, "+".join(sorted(hit)) or "none was there"))
+        self.meant.update(roles)
+        self.hit.update(hit)
         self.ever += sorted(roles)
         # A session ends with its attach and with its daemon, and leaves its tasks to the supervisor: whoever else was
         # killed, the supervisor may have been the only one to see an end.
@@ -77,7 +81,7 @@ class Killer(scenario.Scenario):
 
 
 def run_seed(seed):
-    """(seed, kills, states, problem)"""
+    """(seed, kills, how often each program was to be killed and was, states, problem)"""
     def ring(*_):
         raise harness.TooLong(f"not at its end after {SECONDS} s")
     signal.signal(signal.SIGALRM, ring)
@@ -92,7 +96,7 @@ def run_seed(seed):
             states = play.check()
         except (scenario.Broken, AssertionError, KeyError, harness.TooLong) as broken:
             problem = f"{type(broken).__name__}: {broken}\nkilled: {play.done}\n{box.log()}"
-        return seed, play.done, states, problem
+        return seed, play.done, play.meant, play.hit, states, problem
     finally:
         signal.alarm(0)
         box.close()
@@ -108,10 +112,13 @@ def main():
         tempfile.tempdir = "/dev/shm"  # nothing here is about power loss
     begin = time.monotonic()
     kills, states, problems = collections.Counter(), collections.Counter(), 0
+    meant, hit = collections.Counter(), collections.Counter()
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, done, found, problem in pool.map(run_seed, range(options.first_seed, options.first_seed + options.runs)):
+        for seed, done, aimed, struck, found, problem in pool.map(run_seed, range(options.first_seed, options.first_seed + options.runs)):
             kills.update(subset for _, subset in done)
             states.update(found)
+            meant.update(aimed)
+            hit.update(struck)
             if problem:
                 problems += 1
                 print(f"VIOLATED, seed {seed}: {problem}", file=sys.stderr, flush=True)
@@ -120,6 +127,11 @@ def main():
     print("states of attempts found: " + ", ".join(f"{state} {count}" for state, count in sorted(states.items())))
     total = sum(count for subset, count in kills.items() if subset != "none was there")
     print(f"violations: {problems}; {options.runs} runs, {total} kills in {time.monotonic() - begin:.0f} s")
+    for role in ROLES:
+        print(f"{role} was killed {hit[role]} times of {meant[role]}")
+        if hit[role] < LEAST_SHARE * meant[role] or (meant[role] == 0 and options.runs >= len(SUBSETS)):
+            problems += 1
+            print(f"VIOLATED: {role} is hardly ever there to be killed", file=sys.stderr)
     return 1 if problems or total == 0 else 0
 
 

@@ -10,7 +10,8 @@ were not reached. `child` is the session with the tasks' processes between clone
 thread by itself, so `loop` is the daemon's main thread alone and `batond` whichever of its threads gets to k first.
 
 --slice takes one point in the middle of each program and call, `loop` left out (its calls are among batond's): for ctest.
-Prints a table; exits with 1 if a promise was broken, and with 77 if processes cannot be traced here.
+Prints a table; exits with 1 if a promise was broken or one of the programs was hardly killed, and with 77 if processes cannot
+be traced here.
 """
 import argparse
 import collections
@@ -35,6 +36,9 @@ ROLES = {"loop": ("batond", False), "batond": ("batond", True), "attach": ("atta
          "supervisor": ("supervise", False), "session": ("session", False), "child": ("session", True)}
 POINT_SECONDS = 30
 NEVER_KILLED = {"exit_group", "exit"}  # it ends there anyway
+# Of each program's calls, how many at least must have killed it once: the others are made in some runs only. A program that
+# is never killed is not swept, however much the others are.
+LEAST_SHARE = 0.8
 # Made only by the process that becomes attach: killed at one of these, none ever comes up, and the daemon is untouched.
 SPAWN_CALLS = {"dup2", "setsid", "rt_sigaction", "rt_sigprocmask", "execve"}
 CHILD_CALLS = ("setsid", "dup2", "rt_sigprocmask", "chdir", "getpid")
@@ -151,7 +155,7 @@ def main():
     if pathlib.Path("/dev/shm").is_dir():
         tempfile.tempdir = "/dev/shm"  # nothing here is about power loss
     begin = time.monotonic()
-    rows = collections.defaultdict(lambda: {"calls": set(), "tried": 0, "killed": 0, "states": collections.Counter()})
+    rows = collections.defaultdict(lambda: {"calls": set(), "hit": set(), "tried": 0, "killed": 0, "states": collections.Counter()})
     problems = []
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         work = list(plan(options.role or [role for role in ROLES if role != "loop" or not options.slice], options.call, options.slice))
@@ -166,6 +170,7 @@ def main():
                 row["calls"].add(call)
                 row["tried"] += 1
                 row["killed"] += killed
+                row["hit"] |= {call} if killed else set()
                 row["states"].update(states)
                 if problem:
                     problems.append(f"{role}, {call}, k={when}: {problem}")
@@ -174,6 +179,11 @@ def main():
         states = ", ".join(f"{state} {count}" for state, count in sorted(row["states"].items()))
         print(f"{role:<11}{len(row['calls']):>6}{row['tried']:>8}{row['killed']:>8}  {states}")
     total = sum(row["killed"] for row in rows.values())
+    for role in sorted({role for role, _, _ in work}):
+        row = rows[role]
+        if len(row["hit"]) < LEAST_SHARE * len(row["calls"]):
+            problems.append(f"{role} was killed at {len(row['hit'])} of {len(row['calls'])} calls only, not at "
+                            f"{', '.join(sorted(row['calls'] - row['hit']))}")
     print(f"violations: {len(problems)}; {total} kills in {time.monotonic() - begin:.0f} s")
     for problem in problems:
         print("\nVIOLATED " + problem)
