@@ -227,6 +227,12 @@ class TestCase(unittest.TestCase):
         self.addCleanup(signal.alarm, 0)
         self.box = Sandbox()
         self.addCleanup(self.box.close)
+        self.addCleanup(self._no_crash)
+
+    def _no_crash(self):
+        """A daemon that has died of itself fails the test, also where nothing was asked of it any more."""
+        died = [-code for daemon in self.box.daemons if (code := daemon.process.poll()) is not None and code < 0]
+        self.assertLessEqual(set(died), {signal.SIGKILL, signal.SIGTERM}, self.box.log())
 
     def _too_long(self, *_):
         raise TooLong(f"took longer than {self.seconds} s; the daemon's log:\n{self.box.log()}")

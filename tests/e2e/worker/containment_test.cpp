@@ -97,7 +97,7 @@ TEST_CASE("a session that comes back finds its attempts' groups and ends what is
   if (!contained(host, link, by)) return;
   const std::string file = host.root() + "/pids";
   link->send(script(1, daemon(file) + "exec sleep 1000"));
-  link->started(1);
+  const auto main = static_cast<pid_t>(link->started(1).pid);
   wait_for_file(file, [](const std::string& text) { return !text.empty(); });
   ::kill(*host.session(), SIGKILL);
   link->wait_for_end();
@@ -105,6 +105,7 @@ TEST_CASE("a session that comes back finds its attempts' groups and ends what is
   again.greet(2);
   again.send(kill_of(1));
   CHECK(again.exited(1).cause == ExitCause::cancelled);
+  CHECK_FALSE(process_exists(main));
   if (by == "cgroup") check_all_gone(file, 1);
   again.send(command(2, {"/bin/true"}));
   CHECK(again.exited(2).detail == 0);

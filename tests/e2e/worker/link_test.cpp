@@ -169,7 +169,10 @@ TEST_CASE("garbage on the link ends the session, and the worker serves on") {
     link.wait_for_end();
   }
   Link link(host);
-  CHECK(link.greet().inventory.size() == 1);
+  const Welcome welcome = link.greet();
+  REQUIRE(welcome.inventory.size() == 1);
+  CHECK(welcome.inventory[0].attempt == AttemptId(1));
+  CHECK(welcome.inventory[0].phase == AttemptPhase::running);
 }
 
 TEST_CASE("the supervisor leaves when nothing is left to do, and comes back when asked") {

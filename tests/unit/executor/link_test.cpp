@@ -45,6 +45,7 @@ TEST_CASE("A worker that cannot be reached at first is down at once") {
   f.executor->start();
   f.until([&] { return !f.events.empty(); });
   CHECK(f.got<engine::WorkerDown>().size() == 1);
+  CHECK(f.worker.dials == 1);  // and not after the time that a link which broke may take
 }
 
 TEST_CASE("What is sent while the link is down is dropped") {

@@ -246,25 +246,37 @@ TEST_CASE("without descriptors to spare, an attempt is not over because it canno
 }
 
 TEST_CASE("a stranger that got an attempt's pid is not signalled") {
+  int up[2];
+  int go[2];
+  REQUIRE(::pipe2(up, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(go, O_CLOEXEC) == 0);
   const pid_t stranger = ::fork();
   if (stranger == 0) {
-    ::setsid();
-    ::pause();
-    ::_exit(0);
+    ::setsid();  // so that it also leads the session that the attempt led
+    ::close(up[0]);
+    ::close(up[1]);
+    ::close(go[1]);
+    char none = 0;
+    ::_exit(::read(go[0], &none, 1) == 0 ? 7 : 1);
   }
+  ::close(up[1]);
+  ::close(go[0]);
+  char none = 0;
+  REQUIRE(::read(up[0], &none, 1) == 0);
+  ::close(up[0]);
   auto containment = make_session_containment("/nowhere/slots");
   Record started(RecordKind::started);  // of the process that had this pid an hour ago
   started.pid = static_cast<std::uint32_t>(stranger);
   started.start.boot_from_ns = 1;
   started.start.boot_to_ns = 2;
   containment->add(AttemptId(1), started, true);
-  containment->signal_all(AttemptId(1), SIGKILL);
-  siginfo_t info;
-  info.si_pid = 0;
-  CHECK(::waitid(P_PID, static_cast<id_t>(stranger), &info, WEXITED | WNOHANG) == 0);
-  CHECK(info.si_pid == 0);
-  ::kill(stranger, SIGKILL);
-  ::waitpid(stranger, nullptr, 0);
+  CHECK(containment->signal_all(AttemptId(1), SIGKILL) == 0);
+  // Who has been sent SIGKILL never gets as far as to end by itself.
+  ::close(go[1]);
+  int status = 0;
+  REQUIRE(::waitpid(stranger, &status, 0) == stranger);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
 }
 
 }  // namespace baton::worker
