@@ -117,13 +117,14 @@ int run_seeds(const Range& range, Manner manner) {
 int run_file(const std::string& path, Manner manner) {
   std::ifstream file(path);
   if (!file) return 1;
-  int bad = 0;
+  int bad = 0, seeds = 0;
   const Workspace space(0);
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line.front() == '#') continue;
+    ++seeds;
     bad += run_one(std::strtoull(line.c_str(), nullptr, 10), space.folder(), manner) ? 0 : 1;
   }
-  return bad == 0 ? 0 : 1;
+  return bad == 0 && seeds > 0 ? 0 : 1;
 }
 
 void name_seed_on_abort() { ::signal(SIGABRT, on_abort); }
