@@ -99,7 +99,11 @@ void Machine::start_next_session() {
 
 void Machine::begin(const SessionPtr& session) {
   holder_ = session;
-  auto journal = worker::Journal::open(folder_->fd.get(), kJournalBytes);
+  auto journal = [&] {
+    const WorkerDisk::Use disk(disk_);
+    return worker::Journal::open(folder_->fd.get(), kJournalBytes);
+  }();
+  if (!journal && disk_.full()) return leave(session, true);  // a folder that never had one
   if (!journal) throw Violation{"set-up", journal.error().message};
   session->talk =
       std::make_unique<worker::Conversation>(*host_, *folder_, std::move(*journal), -1, fmt::format("boot-{}", boots_));
@@ -131,6 +135,7 @@ void Machine::hear(const SessionPtr& session, std::string bytes) {
 // Something happens in the session's process; then its output leaves, as at the end of a turn of its loop.
 void Machine::turn(const SessionPtr& session, const std::function<void()>& what) {
   if (!session->life->alive) return;
+  const WorkerDisk::Use disk(disk_);
   try {
     what();
     session->talk->end_turn();
@@ -229,6 +234,16 @@ void Machine::reboot(std::uint64_t chance) {
   model_.memory_lost(name_);
   ++boots_;
   booted_ = world_.now();
+}
+
+void Machine::fill_disk(std::uint64_t chance, Time lasts) {
+  world_.say("the disk of {} is full", name_);
+  disk_.fill(chance % 2 == 0);
+  model_.worker_disk_full(name_, true);
+  world_.after(lasts, nullptr, [this] {
+    disk_.empty();
+    model_.worker_disk_full(name_, false);
+  });
 }
 
 // A write that a full disk or a crash cut short: the readers must skip the piece.

@@ -12,6 +12,7 @@
 
 #include "channel.hpp"
 #include "model.hpp"
+#include "worker_disk.hpp"
 
 namespace baton::sim {
 
@@ -34,9 +35,13 @@ class Machine {
   void crash_supervisor();
   void reboot(std::uint64_t chance);
   void tear_journal(std::uint64_t chance);
+  void fill_disk(std::uint64_t chance, Time lasts);
   void step_clock(std::int64_t by) { wall_offset_ += by; }
   void reboot_after_spawn(std::uint64_t chance) { reboot_chance_ = chance | 1; }
-  void stop_faults() { crash_in_ = reboot_chance_ = 0; }
+  void stop_faults() {
+    crash_in_ = reboot_chance_ = 0;
+    disk_.empty();
+  }
   [[nodiscard]] TimePoint wall() const {
     return TimePoint(Duration(wall_offset_ + static_cast<std::int64_t>(world_.now())));
   }
@@ -92,6 +97,7 @@ class Machine {
   std::string name_, path_;
   std::unique_ptr<worker::Host> host_;
   std::optional<worker::Folder> folder_;  // stays open: the supervisor's
+  WorkerDisk disk_;
   std::int64_t wall_offset_ = std::int64_t{1'700'000'000} * 1'000'000;
   Time booted_ = 0;
   int boots_ = 1;

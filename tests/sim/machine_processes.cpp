@@ -62,10 +62,15 @@ worker::SpawnResult Machine::spawn(const worker::SpawnPlan& plan) {
     const int journal = ::dup(plan.journal_fd);
     world_.after(10 * kMs + chance % (800 * kMs), power_, [this, pid, started, journal]() mutable {
       started.start.boot_to_ns = boot_ns();
-      worker::append_record(journal, started);
+      const WorkerDisk::Use disk(disk_);
+      const int error = worker::append_record(journal, started);
       ::close(journal);
       --between_fork_and_exec_;
-      run_process(pid);
+      if (error == 0) {
+        run_process(pid);
+      } else {
+        processes_.erase(pid);  // it ends, and nobody asks for its status
+      }
       world_.after(100, power_, [this] { start_next_session(); });
     });
     throw SessionCrash{};
@@ -151,7 +156,11 @@ void Machine::supervise() {
       record.time_us = wall().time_since_epoch().count();
       record.end.start_ns = process.start_ns;
       record.end.status = process.status;
-      worker::append_to_journal(folder_->fd.get(), record);
+      const WorkerDisk::Use disk(disk_);
+      if (worker::append_to_journal(folder_->fd.get(), record) != 0) {  // it stays as it is until there is room
+        world_.after(100 * kMs, power_, [this] { supervise(); });
+        break;
+      }
       recorded = true;
     } else {
       model_.exit_unseen(process.attempt);

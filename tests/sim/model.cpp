@@ -119,6 +119,7 @@ void Model::put(const engine::AttemptChanged& record) {
     }
     attempts_[record.id] = record;
     truths_[record.id].may_be_lost = world_.now() < unsettled_until_[record.worker];
+    truths_[record.id].lacks_room = full_disks_.contains(record.worker);
     if (const Value& params = runs_.at(record.key.run).params; params.contains("p")) {
       truths_[record.id].param = params.at("p");
     }

@@ -64,6 +64,7 @@ class Model {
   void process_ended(AttemptId attempt, std::int32_t status, bool seen);
   void exit_unseen(AttemptId attempt) { truths_[attempt].seen = false; }
   void process_left(AttemptId attempt, int change) { truths_[attempt].alive += change; }
+  void worker_disk_full(const std::string& machine, bool full);
   void memory_lost(const std::string& machine);  // a reboot, or a journal that is torn: attempts of before may be lost
 
   // --- at the end ---
@@ -83,9 +84,10 @@ class Model {
     std::optional<std::int32_t> status;
     bool seen = false;  // by a session or supervisor that lived
     bool may_be_lost = false;
-    std::string devices;  // once it has started
-    std::string output;   // the value of `x`
-    Value param;          // of its run, when it was made
+    bool lacks_room = false;  // its worker's disk was full at some time before its end
+    std::string devices;      // once it has started
+    std::string output;       // the value of `x`
+    Value param;              // of its run, when it was made
   };
   // What a daemon decided to wait for; the next one cannot know how far the clock was set meanwhile.
   struct Wait {
@@ -117,6 +119,7 @@ class Model {
   World& world_;
   // Attempts made before the daemon knows of a machine's reboot may never have reached it.
   std::map<std::string, Time> unsettled_until_;
+  std::set<std::string> full_disks_;  // of machines
   std::uint64_t incarnation_ = 0;
   std::map<std::string, std::shared_ptr<const workflow::WorkflowSpec>> specs_;
   std::map<std::string, std::optional<std::vector<RuleTask>>> rules_;  // nullopt: not in their power

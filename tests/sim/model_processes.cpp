@@ -62,6 +62,17 @@ void Model::process_ended(AttemptId attempt, std::int32_t status, bool seen) {
   truth.seen = seen;
 }
 
+void Model::worker_disk_full(const std::string& machine, bool full) {
+  if (!full) {
+    full_disks_.erase(machine);
+    return;
+  }
+  full_disks_.insert(machine);
+  for (const auto& [id, attempt] : attempts_) {
+    if (!is_over(attempt.state) && attempt.worker == machine) truths_[id].lacks_room = true;
+  }
+}
+
 void Model::memory_lost(const std::string& machine) {
   unsettled_until_[machine] = ~Time{0};
   for (const auto& [id, attempt] : attempts_) {
@@ -74,11 +85,14 @@ void Model::check_end(const engine::AttemptChanged& attempt) {
   const Truth& truth = truths_[attempt.id];
   const auto id = attempt.id.value();
   const bool exited = truth.status && WIFEXITED(*truth.status);
+  const bool may_cancel = runs_.at(attempt.key.run).cancel_requested || task(attempt.key).fail_fast;
   const std::string invariant = "P3 no made-up end";
   switch (attempt.failure.kind) {
     case FailureKind::none:
     case FailureKind::missing_output:
       require(exited && WEXITSTATUS(*truth.status) == 0, invariant, "attempt {} did not exit with 0", id);
+      require(attempt.failure.kind == FailureKind::none || truth.output.empty() || truth.may_be_lost || may_cancel,
+              "P3 outputs wait for room", "attempt {} has written its outputs", id);
       break;
     case FailureKind::exit:
       require(exited && WEXITSTATUS(*truth.status) == attempt.failure.detail, invariant,
@@ -93,12 +107,14 @@ void Model::check_end(const engine::AttemptChanged& attempt) {
               id);
       break;
     case FailureKind::cancelled:
-      require(runs_.at(attempt.key.run).cancel_requested || task(attempt.key).fail_fast, invariant,
-              "attempt {} was not cancelled", id);
+      require(may_cancel, invariant, "attempt {} was not cancelled", id);
       break;
     case FailureKind::worker_lost:
       require(truth.may_be_lost || (truth.status && !truth.seen), "P3 no exit is lost",
               "attempt {} is lost, though its end was seen", id);
+      break;
+    case FailureKind::spawn_error:
+      require(truth.lacks_room && truth.starts == 0, invariant, "attempt {} could be started", id);
       break;
     default:
       throw Violation{invariant, fmt::format("attempt {}: {}", id, workflow::to_string(attempt.failure))};

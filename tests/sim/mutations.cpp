@@ -34,6 +34,7 @@ constexpr std::array<Named, 20> kMutations{{
     {Mutation::drop_tombstone, "drop_tombstone"},
     {Mutation::success_for_lost, "success_for_lost"},
     {Mutation::report_unrecorded, "report_unrecorded"},
+    {Mutation::fail_without_room, "fail_without_room"},
     {Mutation::retry_after_cancel, "retry_after_cancel"},
     {Mutation::launch_after_cancel, "launch_after_cancel"},
     {Mutation::run_after_skip, "run_after_skip", true},

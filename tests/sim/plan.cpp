@@ -28,7 +28,8 @@ std::string_view to_string(What what) {
                               "duplicate frames",
                               "tear the journal",
                               "the database's disk is full",
-                              "stop the session"};
+                              "stop the session",
+                              "fill the worker's disk"};
   return kNames[static_cast<std::size_t>(what)];
 }
 
@@ -162,6 +163,15 @@ Plan make_plan(std::uint64_t seed) {
     const Time when = stops.below(span);
     plan.actions.push_back({when, What::stop_session, stops.next(), stops.next()});
     if (stops.in(4)) plan.actions.push_back({when + stops.below(kSecond), What::crash_supervisor, 0, stops.next()});
+  }
+  Chance worker_disk(mix(seed, 0xd15c));
+  for (std::uint64_t n = worker_disk.in(4) ? 1 + worker_disk.below(3) : 0; n > 0; --n) {
+    const Time when = worker_disk.below(span);
+    plan.actions.push_back({when, What::full_worker_disk, worker_disk.next(), worker_disk.next()});
+    if (worker_disk.in(3)) {
+      const What end = worker_disk.in(2) ? What::crash_session : What::crash_both;
+      plan.actions.push_back({when + worker_disk.below(kSecond), end, worker_disk.next(), worker_disk.next()});
+    }
   }
   // Runs compete as well, and some go away.
   for (std::uint64_t n = has_rivals ? rivals.below(4) : 0; n > 0; --n) {

@@ -32,6 +32,7 @@ enum class What : std::uint8_t {
   tear_journal,
   full_disk,
   stop_session,
+  full_worker_disk,
 };
 std::string_view to_string(What what);
 

@@ -227,6 +227,8 @@ class Simulation {
         return;
       case What::tear_journal:
         return machine.tear_journal(action.a);
+      case What::full_worker_disk:
+        return machine.fill_disk(action.a, action.b % (6 * kSecond));
       default:
         return;
     }

@@ -1,6 +1,7 @@
 // What an attempt has put out: read from its slot, and kept until the daemon has it.
 #include <baton/base/file.hpp>
 #include <baton/base/limits.hpp>
+#include <baton/base/mutation.hpp>
 #include <baton/worker/output_file.hpp>
 #include <baton/worker/runner.hpp>
 
@@ -65,7 +66,7 @@ std::optional<Runner::Ended> Runner::keep_details(AttemptId attempt, Running& ru
   if (outcome.outputs.empty()) return keep_message(attempt, std::move(outcome));
   const auto written = write_details(folder_.fd.get(), attempt, outcome);
   if (written) return Ended{std::move(outcome), true};
-  if (!run.let_go && written.error().code != ErrorCode::limit) {
+  if (!run.let_go && written.error().code != ErrorCode::limit && !mutated(Mutation::fail_without_room)) {
     if (!std::exchange(run.waits_for_room, true)) {
       host_.log(fmt::format("attempt {} has ended, and waits until its outputs can be stored: {}", attempt.value(),
                             written.error().message));

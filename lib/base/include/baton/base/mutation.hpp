@@ -17,6 +17,7 @@ enum class Mutation : std::uint8_t {
   drop_tombstone,         // worker: a kill of what has not started is answered and not remembered
   success_for_lost,       // worker: an exit that nobody saw is a success
   report_unrecorded,      // worker: an exit is reported and not recorded
+  fail_without_room,      // worker: what has succeeded fails if its outputs find no room
   retry_after_cancel,     // engine: what fails after a cancel is tried again
   launch_after_cancel,    // engine: a worker that comes back is given attempts of a cancelled run
   run_after_skip,         // engine: what needs a skipped task runs
