@@ -23,7 +23,7 @@ struct Named {
   bool by_graphs = false;  // the small graphs catch it, and no seed need
 };
 
-constexpr std::array<Named, 20> kMutations{{
+constexpr std::array<Named, 21> kMutations{{
     {Mutation::launch_before_commit, "launch_before_commit"},
     {Mutation::forget_before_commit, "forget_before_commit"},
     {Mutation::answer_before_commit, "answer_before_commit"},
