@@ -5,6 +5,7 @@
 #include <baton/service/upkeep.hpp>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -29,6 +30,15 @@ int fail_start(int ready_fd, const std::string& message) {
     const ssize_t written = ::write(ready_fd, line.data(), line.size());
   std::fputs(line.c_str(), stderr);
   return 1;
+}
+
+// With fewer it would start and then serve nobody, or start no task.
+constexpr rlim_t kDescriptors = 64;
+
+std::optional<std::string> lack_of_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return std::nullopt;
+  return fmt::format("batond needs {} descriptors and may have {} (ulimit -n)", kDescriptors, limit.rlim_cur);
 }
 
 int run(int argc, char** argv) {
@@ -89,6 +99,7 @@ int run(int argc, char** argv) {
   if (check) return baton::service::check_state(options.locations, json);
   if (adopt) return baton::service::adopt_state(options.locations);
   if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
+  if (const auto lack = lack_of_descriptors()) return fail_start(options.ready_fd, *lack);
   // The folder it was started in may be unmounted or removed.
   if (::chdir("/") != 0) return fail_start(options.ready_fd, "cannot change to /");
   return baton::service::run_daemon(std::move(options));

@@ -114,6 +114,7 @@ class UnixServer final : public Server {
     asio::steady_timer rest;
     std::uint32_t allowed;
     bool stopped = false;
+    bool short_of_descriptors = false;  // and that was said
     std::shared_ptr<Hub> hub;
   };
 
@@ -147,10 +148,15 @@ void UnixServer::Listener::accept_some() try {
       admit(std::move(connection));
       continue;
     }
-    if (errno == EAGAIN) break;
+    if (errno == EAGAIN) {
+      short_of_descriptors = false;
+      break;
+    }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // Out of descriptors or memory: the connection stays in the queue, and asking again at once would only spin.
-    spdlog::warn("api: accept: {}", std::generic_category().message(errno));
+    if (!std::exchange(short_of_descriptors, true)) {
+      spdlog::warn("api: accept: {}; new connections wait", std::generic_category().message(errno));
+    }
     rest.expires_after(kRestWithoutDescriptors);
     rest.async_wait([self = shared_from_this()](error_code error) {
       if (!error && !self->stopped) self->accept();
