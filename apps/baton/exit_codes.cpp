@@ -15,7 +15,6 @@ int exit_code_of(ErrorCode code) {
     case ErrorCode::not_found:
       return kExitNotFound;
     case ErrorCode::denied:
-      return kExitDenied;
     case ErrorCode::conflict:
     case ErrorCode::disk_full:
     case ErrorCode::locked:
@@ -23,9 +22,9 @@ int exit_code_of(ErrorCode code) {
     case ErrorCode::corrupt:
     case ErrorCode::newer_format:
     case ErrorCode::internal:
-      return kExitFailed;
+      break;
   }
-  return kExitFailed;
+  return kExitDenied;
 }
 
 int exit_code_of(const views::RunView& run) {

@@ -8,12 +8,12 @@
 namespace baton::cli {
 
 inline constexpr int kExitSucceeded = 0;
-inline constexpr int kExitFailed = 1;
+inline constexpr int kExitFailed = 1;  // the run, or what `doctor` looked at; never that Baton could not do something
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInvalidWorkflow = 3;
 inline constexpr int kExitUnreachable = 4;
 inline constexpr int kExitNotFound = 5;
-inline constexpr int kExitDenied = 6;
+inline constexpr int kExitDenied = 6;  // or it could not be done
 inline constexpr int kExitCancelled = 7;
 inline constexpr int kExitRejected = 8;
 inline constexpr int kExitTimedOut = 124;     // as timeout(1)

@@ -19,6 +19,6 @@ int main(int argc, char** argv) {
                                    });
   } catch (const std::exception& error) {
     std::fprintf(stderr, "baton: internal error: %s\n", error.what());
-    return 1;
+    return baton::cli::kExitDenied;
   }
 }

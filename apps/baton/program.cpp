@@ -46,7 +46,7 @@ int with_output(int code, Output& out, Output& err) {
   out.flush();
   if (out.ok() || out.error() == EPIPE) return code;
   err.print("baton: cannot write the output: {}\n", std::generic_category().message(out.error()));
-  return code == kExitSucceeded ? kExitFailed : code;
+  return code == kExitSucceeded ? kExitDenied : code;
 }
 
 }  // namespace

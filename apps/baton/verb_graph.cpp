@@ -61,7 +61,7 @@ Result<void> draw_svg(Output& out, const std::string& dot) {
   const int error = ::posix_spawnp(&pid, "dot", &actions, nullptr, argv, environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error == ENOENT) {
-    return fail(ErrorCode::unavailable,
+    return fail(ErrorCode::io,
                 "svg needs Graphviz's program `dot` (Debian: apt-get install graphviz); -o dot does not");
   }
   if (error != 0) return fail_errno(error, "cannot start `dot`");

@@ -37,6 +37,26 @@ class CommandLine(harness.TestCase):
         self.assertEqual((listing.returncode, out.strip(), err), (0, "[]", ""))
         self.assertEqual(said, f"baton: the daemon (pid {daemon.pid}) does not answer yet; waiting for it\n")
 
+    def test_what_could_not_be_done_is_not_taken_for_a_run_that_failed(self):
+        self.box.start()
+        run = self.box.submit(self.box.write("a.yaml", TASK))
+        self.box.wait(run)
+        self.assertIn("already ended", self.box.baton("cancel", run, check=6).stderr)
+        self.assertIn("nothing to retry", self.box.baton("retry", run, check=6).stderr)
+        with open("/dev/full", "w") as full:
+            attached = self.box.spawn("baton", "run", self.box.work / "a.yaml", stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertIn("cannot write the output", attached.communicate()[1])
+        self.assertEqual(attached.returncode, 6)
+        self.box.env["PATH"] = str(harness.BIN)
+        self.assertIn("needs Graphviz", self.box.baton("graph", self.box.work / "a.yaml", "-o", "svg", check=6).stderr)
+
+    def test_a_daemon_without_descriptors_to_work_with_does_not_start(self):
+        self.box.env["BATON_NO_START"] = ""
+        listing = self.spawn("baton", "ls", under=("prlimit", "--nofile=16"))
+        out, err = listing.communicate()
+        self.assertEqual((listing.returncode, out), (4, ""))
+        self.assertEqual(err, "baton: cannot start batond: batond needs 64 descriptors and may have 16 (ulimit -n)\n")
+
 
 if __name__ == "__main__":
     harness.main()

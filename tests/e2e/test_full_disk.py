@@ -72,7 +72,7 @@ class FullDisk(harness.TestCase):
 
     def refused(self):
         result = self.box.baton("submit", self.box.write("true.yaml", TRUE))
-        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        self.assertEqual(result.returncode, 6, result.stdout + result.stderr)
         self.assertRegex(result.stderr, r"\Abaton: [^\n]*disk[^\n]*\n\Z")
         return result
 
@@ -237,10 +237,10 @@ class LockedDatabase(harness.TestCase):
                 if "another process has locked the database" in line:
                     break
             refused = self.box.baton("submit", self.box.write("true.yaml", TRUE))
-            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertEqual(refused.returncode, 6, refused.stdout)
             self.assertRegex(refused.stderr, r"\Abaton: another process has locked the database[^\n]*\n\Z")
             refused = self.box.baton("retry", failed)
-            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertEqual(refused.returncode, 6, refused.stdout)
             self.assertRegex(refused.stderr, r"\Abaton: another process has locked the database[^\n]*\n\Z")
             self.assertEqual(self.box.describe(run)["state"], "running")
             database.execute("ROLLBACK")
