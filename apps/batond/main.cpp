@@ -71,16 +71,19 @@ int run(int argc, char** argv) {
   app.add_flag("--foreground", foreground, "Stay in the foreground (the daemon never does anything else)");
   bool check = false;
   bool json = false;
+  bool check_start = false;
   bool adopt = false;
   std::string backup;
   CLI::Option* check_option = app.add_flag("--check", check, "Check the state and end; no daemon may run");
   app.add_flag("--json", json, "With --check: findings as a JSON array of texts")->needs(check_option);
+  CLI::Option* start_option = app.add_flag("--check-start", check_start, "Say what a start would refuse, and end");
   CLI::Option* adopt_option =
       app.add_flag("--adopt", adopt, "Make a backup that was put in the database's place the state, and end");
   CLI::Option* backup_option =
       app.add_option("--backup", backup, "Copy the database to a new file and end; a daemon may run")
           ->option_text("FILE");
-  check_option->excludes(adopt_option)->excludes(backup_option);
+  check_option->excludes(adopt_option)->excludes(backup_option)->excludes(start_option);
+  start_option->excludes(adopt_option)->excludes(backup_option);
   adopt_option->excludes(backup_option);
   try {
     app.parse(argc, argv);
@@ -97,6 +100,7 @@ int run(int argc, char** argv) {
   if (!locations) return fail_start(options.ready_fd, locations.error().message);
   options.locations = std::move(*locations);
   if (check) return baton::service::check_state(options.locations, json);
+  if (check_start) return baton::service::check_start(options.locations);
   if (adopt) return baton::service::adopt_state(options.locations);
   if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
   if (const auto lack = lack_of_descriptors()) return fail_start(options.ready_fd, *lack);

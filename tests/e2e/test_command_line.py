@@ -1,5 +1,5 @@
 """The command line in unfriendly surroundings."""
-import os
+import json
 import signal
 import subprocess
 
@@ -49,6 +49,31 @@ class CommandLine(harness.TestCase):
         self.assertEqual(attached.returncode, 6)
         self.box.env["PATH"] = str(harness.BIN)
         self.assertIn("needs Graphviz", self.box.baton("graph", self.box.work / "a.yaml", "-o", "svg", check=6).stderr)
+
+    def doctor(self):
+        """Exit code, and what is not well."""
+        result = self.box.baton("doctor", "-o", "json")
+        return result.returncode, {check["name"]: check["detail"] for check in json.loads(result.stdout) if check["state"] == "error"}
+
+    def test_doctor_names_what_a_start_would_refuse(self):
+        self.box.start().stop()
+        self.assertEqual(self.doctor(), (0, {}))
+        self.box.configure("pols: {}\n")
+        code, errors = self.doctor()
+        self.assertEqual((code, list(errors)), (1, ["configuration"]))
+        self.assertRegex(errors["configuration"], r"config\.yaml:1:1: unknown key `pols`")
+        self.box.configure("")
+        copy = self.box.root / "copy.db"
+        self.box.baton("daemon", "backup", copy, check=0)
+        for old in self.box.state.glob("baton.db*"):
+            old.unlink()
+        copy.rename(self.box.state / "baton.db")
+        code, errors = self.doctor()
+        self.assertEqual((code, list(errors)), (1, ["database"]))
+        self.assertIn("is a backup", errors["database"])
+        self.assertRegex(self.box.baton("daemon", "adopt", check=0).stdout, r"\Aadopted: ")
+        self.assertEqual(self.doctor(), (0, {}))
+        self.assertRegex(self.box.baton("daemon", "adopt", check=0).stdout, r"\Athere was nothing to adopt: ")
 
     def test_a_daemon_without_descriptors_to_work_with_does_not_start(self):
         self.box.env["BATON_NO_START"] = ""

@@ -88,7 +88,7 @@ class OneWriter(harness.TestCase):
         daemon = self.box.start()
         self.assertIn(f"left alone: run {run}: it belongs to run {run}.2", self.box.baton("doctor").stdout)
         refused = self.box.baton("retry", run)
-        self.assertEqual((refused.returncode, refused.stderr), (1, "baton: the run has not ended yet\n"))
+        self.assertEqual((refused.returncode, refused.stderr), (6, "baton: the run has not ended yet\n"))
         # Its worker is there and has said what it runs.
         self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
         daemon.stop()

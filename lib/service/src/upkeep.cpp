@@ -6,6 +6,7 @@
 #include <baton/executor/worker_executor.hpp>
 #include <baton/service/bundles.hpp>
 #include <baton/service/clock.hpp>
+#include <baton/service/config.hpp>
 #include <baton/service/state_dir.hpp>
 #include <baton/store/store.hpp>
 
@@ -110,6 +111,23 @@ int check_state(const Locations& locations, bool json) {
   return said(text, findings->empty() ? kClean : kFound);
 }
 
+int check_start(const Locations& locations) {
+  nlohmann::json findings = nlohmann::json::array();
+  const auto note = [&](const char* name, const Error& error) {
+    findings.push_back({{"name", name}, {"detail", error.message}});
+  };
+  const Result<Config> config = load_config(locations.config, locations.config_named);
+  if (!config) note("configuration", config.error());
+  // A daemon that runs has found the database good, and where there is none there is nothing to find.
+  if (const Result<StateDir> dir = claim_existing(locations)) {
+    if (const Result<> origin = store::check_origin(dir->database(), dir->seen()); !origin) {
+      note("database", origin.error());
+    }
+  }
+  const std::string text = findings.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  return said(text, findings.empty() ? kClean : kFound);
+}
+
 int back_up_state(const Locations& locations, const std::string& file) {
   const Result<> copied = store::backup_database(locations.state_dir + "/baton.db", file);
   if (!copied) return refused(copied.error());
@@ -121,6 +139,11 @@ int adopt_state(const Locations& locations) {
   if (!dir) return refused(dir.error());
   const Result<store::Adopted> adopted = store::adopt_database(dir->database(), SystemClock().now(), dir->seen());
   if (!adopted) return refused(adopted.error());
+  if (!adopted->was_copy && !adopted->foreign) {
+    return said(
+        fmt::format("there was nothing to adopt: {} is no backup, nor older than its workers\n", dir->database()),
+        kClean);
+  }
   const std::string_view losses =
       adopted->foreign
           ? "The workers knew another state: what they still run is ended when the daemon starts, and logs "

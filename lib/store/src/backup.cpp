@@ -75,7 +75,25 @@ Result<> mark_as_copy(const std::string& path) {
   return {};
 }
 
+bool is_copy(Connection& connection, const Seen& seen) {
+  try {
+    refuse_copy(connection, seen);
+  } catch (const SqlError& error) {
+    if (error.error().code != ErrorCode::denied) throw;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+Result<> check_origin(const std::string& path, const Seen& seen) try {
+  Connection connection(path, Access::read_only);
+  if (check_format(connection) != 0) refuse_copy(connection, seen);
+  return {};
+} catch (const SqlError& error) {
+  return std::unexpected(error.error());
+}
 
 Result<> backup_database(const std::string& path, const std::string& to) {
   try {
@@ -96,14 +114,16 @@ Result<Adopted> adopt_database(const std::string& path, TimePoint now, const See
     connection.set_busy_timeout(0);
     prepare_database(connection);
     Transaction transaction(connection);
-    raise_counters(connection, *second);
+    const bool was_copy = is_copy(connection, seen);
     const bool foreign =
         is_state_id(seen.state_id) && connection.text("SELECT state_id FROM meta LIMIT 1") != seen.state_id;
+    if (was_copy || foreign) raise_counters(connection, *second);
     if (foreign) leave_other_workers(connection, seen.state_id);
-    const Adopted adopted{
-        static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs")),
-        static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs WHERE state NOT IN (2, 3, 4)")),
-        foreign};
+    const Adopted adopted{.was_copy = was_copy,
+                          .runs = static_cast<std::uint64_t>(connection.integer("SELECT count(*) FROM runs")),
+                          .active_runs = static_cast<std::uint64_t>(
+                              connection.integer("SELECT count(*) FROM runs WHERE state NOT IN (2, 3, 4)")),
+                          .foreign = foreign};
     transaction.commit();
     return adopted;
   } catch (const SqlError& error) {

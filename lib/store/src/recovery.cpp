@@ -46,30 +46,6 @@ Meta read_meta(Connection& connection, const Seen& seen, std::vector<Recovered::
   return meta;
 }
 
-// A state that went back in time must not go on by itself: its numbers were given out before.
-void refuse_copy(const Connection& connection, std::int64_t incarnation, const Seen& seen) {
-  if (incarnation == kCopyMark) {
-    raise(
-        ErrorCode::denied,
-        "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
-        connection.path());
-  }
-  if (incarnation == 0 && seen.incarnation > 0) {
-    raise(ErrorCode::denied,
-          "the database {} is new, but its workers have seen start {}: the one before it is lost. Put a backup in its "
-          "place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not in it, and "
-          "what workers still run of them, are lost)",
-          connection.path(), seen.incarnation);
-  }
-  if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen.incarnation) {
-    raise(
-        ErrorCode::denied,
-        "the database {} is older than its workers: it was started {} times, they have seen start {}. Was a backup put "
-        "back? `baton daemon adopt` goes on from it (what was started since then is lost to it)",
-        connection.path(), incarnation, seen.incarnation);
-  }
-}
-
 void write_meta(Connection& connection, const Meta& meta) {
   connection.execute("DELETE FROM meta");
   Statement(connection, "INSERT INTO meta VALUES(1, ?1, ?2, ?3, ?4, ?5)")
@@ -193,10 +169,34 @@ class ActiveRuns {
 
 }  // namespace
 
+void refuse_copy(Connection& connection, const Seen& seen) {
+  const std::int64_t incarnation = connection.integer("SELECT incarnation FROM meta LIMIT 1");
+  if (incarnation == kCopyMark) {
+    raise(
+        ErrorCode::denied,
+        "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
+        connection.path());
+  }
+  if (incarnation == 0 && seen.incarnation > 0) {
+    raise(ErrorCode::denied,
+          "the database {} is new, but its workers have seen start {}: the one before it is lost. Put a backup in its "
+          "place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not in it, and "
+          "what workers still run of them, are lost)",
+          connection.path(), seen.incarnation);
+  }
+  if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen.incarnation) {
+    raise(
+        ErrorCode::denied,
+        "the database {} is older than its workers: it was started {} times, they have seen start {}. Was a backup put "
+        "back? `baton daemon adopt` goes on from it (what was started since then is lost to it)",
+        connection.path(), incarnation, seen.incarnation);
+  }
+}
+
 Recovered recover_state(Connection& connection, const Seen& seen) {
   Recovered recovered;
   Transaction transaction(connection);
-  refuse_copy(connection, connection.integer("SELECT incarnation FROM meta LIMIT 1"), seen);
+  refuse_copy(connection, seen);
   Meta meta = read_meta(connection, seen, recovered.quarantined);
   ++meta.incarnation;
   write_meta(connection, meta);

@@ -147,7 +147,12 @@ TEST_CASE("a state can be adopted time and again") {
   make_busy_state(path);
   std::uint64_t seen = 0;
   for (int i = 0; i < 40; ++i) {
-    REQUIRE(adopt_database(path, kNow, {"", seen}));
+    const std::string copy = folder.path("copy.db");
+    REQUIRE(backup_database(path, copy));
+    std::filesystem::rename(copy, path);
+    const auto adopted = adopt_database(path, kNow, {"", seen});
+    REQUIRE(adopted);
+    CHECK(adopted->was_copy);
     const auto recovered = go_on(path, seen);
     REQUIRE(recovered);
     CHECK(recovered->quarantined.empty());
@@ -199,6 +204,26 @@ TEST_CASE("a state whose id cannot be read has the one that its workers know") {
   meddle(path, "UPDATE meta SET state_id = 'x'");
   const Seen seen{"0123456789abcdef0123456789abcdef", 1};
   CHECK(go_on(path, seen)->state_id == seen.state_id);
+}
+
+TEST_CASE("what is no copy is not adopted, and its counters stay") {
+  const TempFolder folder;
+  const std::string path = folder.path("baton.db");
+  make_busy_state(path);
+  const auto counters = [&] {
+    return std::pair(number_in(path, "SELECT incarnation FROM meta"), number_in(path, "SELECT last_attempt FROM meta"));
+  };
+  const auto before = counters();
+  const auto adopted = adopt_database(path, kNow, {"", 1});  // its workers have seen its last start
+  REQUIRE(adopted);
+  CHECK_FALSE(adopted->was_copy);
+  CHECK(counters() == before);
+  CHECK(check_origin(path, {"", 1}));
+  CHECK(check_origin(path, {"", 2}).error().code == ErrorCode::denied);
+  CHECK(adopt_database(path, kNow, {"", 2})->was_copy);
+  CHECK(check_origin(path, {"", 2}));
+  REQUIRE(backup_database(path, folder.path("copy.db")));
+  CHECK(check_origin(folder.path("copy.db"), {}).error().code == ErrorCode::denied);
 }
 
 TEST_CASE("a start that no daemon can have reached is not gone beyond") {

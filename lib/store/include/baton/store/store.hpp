@@ -142,12 +142,17 @@ class OpenFiles {
 // and goes on if its worker knows it.
 //
 // A database that the workers do not know, another state's or a new one, becomes theirs: it takes their state's id, and
-// as its attempts and logs are not with them, every open attempt gets a new id and no attempt has a log any more. No
-// daemon may have the database open.
+// as its attempts and logs are not with them, every open attempt gets a new id and no attempt has a log any more. What
+// is neither known for a copy nor foreign stays as it is. No daemon may have the database open.
 struct Adopted {
+  bool was_copy = false;
   std::uint64_t runs = 0, active_runs = 0;
   bool foreign = false;  // the workers knew another state
 };
 Result<Adopted> adopt_database(const std::string& path, TimePoint now, const Seen& seen);
+
+// Would a daemon go on from this database, with workers that have `seen` what they have? Changes nothing. Errors: denied, a
+// copy; corrupt, newer_format, io.
+Result<> check_origin(const std::string& path, const Seen& seen);
 
 }  // namespace baton::store
