@@ -50,6 +50,20 @@ class CommandLine(harness.TestCase):
         self.box.env["PATH"] = str(harness.BIN)
         self.assertIn("needs Graphviz", self.box.baton("graph", self.box.work / "a.yaml", "-o", "svg", check=6).stderr)
 
+    def test_a_key_gives_its_run_to_the_same_request_alone(self):
+        self.box.start()
+        request = {"entry": "a.yaml", "files": {"a.yaml": "params: {n: {type: int, default: 1}}\n" + TASK}, "working_dir": "/",
+                   "params": {"n": 2}, "labels": {"a": "b"}}
+        submit = lambda body: self.box.api("POST", "/v1/runs", body, {"Idempotency-Key": "key"})
+        status, run = submit(request)
+        self.assertEqual((status, submit(request)[1]["id"]), (201, run["id"]))
+        for change in ({"files": {"a.yaml": TASK}, "params": {}}, {"working_dir": "/tmp"}, {"params": {}}, {"params": {"n": "x"}},
+                       {"labels": {}}, {"priority": 7}):
+            status, problem = submit(request | change)
+            self.assertEqual((status, problem["code"]), (409, "conflict"), problem)
+            self.assertIn(run["id"], problem["detail"])
+        self.assertEqual(submit(request | {"params": {"n": "2"}})[1]["id"], run["id"])
+
     def doctor(self):
         """Exit code, and what is not well."""
         result = self.box.baton("doctor", "-o", "json")

@@ -3,6 +3,7 @@
 #pragma once
 #include <baton/service/backend.hpp>
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,8 +45,8 @@ class Submissions {
   void finish(const std::shared_ptr<Job>& job, api::Answer<views::RunView> answer);
 
   BackendPorts& ports_;
-  // Request keys whose first submission is under way, and who else waits for it.
-  std::map<std::string, std::vector<api::Done<views::RunView>>> keys_;
+  // Request keys of which a submission is under way, and those that wait until it is known what became of it.
+  std::map<std::string, std::deque<std::shared_ptr<Job>>> keys_;
 };
 
 // Changes to runs that exist.

@@ -62,6 +62,16 @@ struct Submissions::Job {
   Result<store::Batch::Bundle> bundle;
   workflow::ParseResult parsed;
   Result<Value> params;
+  std::optional<store::Queries::Requested> earlier;  // the run that its key has made already
+
+  // Did it ask for that run? Parameters that a retry has changed are taken for what was asked for.
+  [[nodiscard]] bool asks_for_the_same() const {
+    const views::RunView& run = earlier->run;
+    const bool same = bundle->hash == earlier->bundle_hash && request.working_dir == earlier->working_dir &&
+                      request.labels == run.labels && request.priority.value_or(0) == run.priority;
+    if (!same || !parsed.workflow) return same;  // of the same files, which were valid to the version before
+    return params && *params == run.params;
+  }
 };
 
 void Submissions::submit(api::SubmitRequest request, api::Done<views::RunView> done) {
@@ -78,25 +88,27 @@ void Submissions::submit(api::SubmitRequest request, api::Done<views::RunView> d
   if (key.empty()) return encode(std::move(job));
   const auto [waiting, first] = keys_.try_emplace(key);
   if (!first) {
-    waiting->second.push_back(std::move(job->done));
+    waiting->second.push_back(std::move(job));
     return;
   }
   look_up_key(std::move(job));
 }
 
 void Submissions::look_up_key(std::shared_ptr<Job> job) {
-  ports_.store->ask<std::optional<views::RunView>>(
+  ports_.store->ask<std::optional<store::Queries::Requested>>(
       [key = job->request.request_key](store::Queries& queries) { return queries.by_request_key(key); },
-      [this, job](Result<std::optional<views::RunView>> found) {
+      [this, job](Result<std::optional<store::Queries::Requested>> found) {
         if (!found) return finish(job, problem(found));
-        if (*found) return finish(job, std::move(**found));
+        job->earlier = std::move(*found);
         encode(job);
       });
 }
 
 // The hash first: a workflow that is in use already needs no parsing.
 void Submissions::encode(std::shared_ptr<Job> job) {
-  if (Result<> space = check_space(ports_.state_dir, ports_.scheduler->health()); !space) {
+  const Result<> space =
+      job->earlier ? Result<>() : check_space(ports_.state_dir, ports_.scheduler->health());  // nothing is written
+  if (!space) {
     ports_.post([this, job, space] { finish(job, problem(space)); });
     return;
   }
@@ -129,6 +141,12 @@ void Submissions::in_background(std::shared_ptr<Job> job, void (*work)(Job&),
 }
 
 void Submissions::decide(std::shared_ptr<Job> job) {
+  if (job->earlier) {
+    if (job->asks_for_the_same()) return finish(job, std::move(job->earlier->run));
+    return finish(job,
+                  problem({ErrorCode::conflict, fmt::format("the Idempotency-Key {} has made run {} of another request",
+                                                            job->request.request_key, job->earlier->run.id)}));
+  }
   if (!job->parsed.workflow) {
     return finish(job, std::unexpected(api::Problem{.error = {ErrorCode::invalid_workflow, "the workflow is not valid"},
                                                     .diagnostics = std::move(job->parsed.diagnostics)}));
@@ -158,13 +176,17 @@ void Submissions::decide(std::shared_ptr<Job> job) {
 }
 
 void Submissions::finish(const std::shared_ptr<Job>& job, api::Answer<views::RunView> answer) {
-  std::vector<api::Done<views::RunView>> others;
+  std::shared_ptr<Job> next;
   if (const auto waiting = keys_.find(job->request.request_key); waiting != keys_.end()) {
-    others = std::move(waiting->second);
-    keys_.erase(waiting);
+    if (waiting->second.empty()) {
+      keys_.erase(waiting);
+    } else {
+      next = std::move(waiting->second.front());
+      waiting->second.pop_front();
+    }
   }
-  for (const auto& other : others) other(answer);
   job->done(std::move(answer));
+  if (next) look_up_key(std::move(next));
 }
 
 }  // namespace baton::service

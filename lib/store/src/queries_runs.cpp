@@ -139,14 +139,16 @@ Result<RunKey> SqliteQueries::resolve_prefix(const std::string& prefix) {
   return fail(ErrorCode::not_found, "there is no run {}", escape_control(prefix));
 }
 
-Result<std::optional<RunView>> SqliteQueries::by_request_key(const std::string& key) {
-  return guarded([&]() -> Result<std::optional<RunView>> {
+Result<std::optional<Queries::Requested>> SqliteQueries::by_request_key(const std::string& key) {
+  return guarded([&]() -> Result<std::optional<Requested>> {
     if (key.empty()) return std::nullopt;
     const auto found = find_run("SELECT key FROM runs WHERE request_key = ?1", key);
     if (!found) return std::nullopt;
     auto view = run(*found);
     if (!view) return std::unexpected(view.error());
-    return std::move(*view);
+    Rows rows = statements_["SELECT bundle, working_dir FROM runs WHERE key = ?1"].query(*found);
+    if (!rows.next()) return std::nullopt;
+    return Requested{std::move(*view), rows.text(0), rows.text(1)};
   });
 }
 

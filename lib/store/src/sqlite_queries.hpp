@@ -15,7 +15,7 @@ class SqliteQueries : public Queries {
   explicit SqliteQueries(Connection& connection) : connection_(connection), statements_(connection) {}
 
   Result<RunKey> resolve(const std::string& reference) override;
-  Result<std::optional<views::RunView>> by_request_key(const std::string& key) override;
+  Result<std::optional<Requested>> by_request_key(const std::string& key) override;
   Result<views::RunView> run(RunKey key) override;
   Result<views::Page<views::RunView>> runs(const RunFilter& filter, const std::string& cursor,
                                            std::size_t limit) override;

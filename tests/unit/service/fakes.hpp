@@ -50,7 +50,7 @@ class TestClock final : public Clock {
 class FakeQueries final : public store::Queries {
  public:
   Result<RunKey> resolve(const std::string&) override { return RunKey(1); }
-  Result<std::optional<views::RunView>> by_request_key(const std::string&) override { return std::nullopt; }
+  Result<std::optional<Requested>> by_request_key(const std::string&) override { return std::nullopt; }
   Result<views::RunView> run(RunKey) override {
     views::RunView view;
     view.state = run_state;

@@ -149,11 +149,15 @@ TEST_CASE("a request key makes one run, and tells which") {
   std::get<engine::RunCreated>(records[0]).request_key = "submit-1";
   REQUIRE(daemon.commit(records));
   const auto find = [&](const std::string& key) {
-    return daemon.ask<std::optional<views::RunView>>([key](Queries& queries) { return queries.by_request_key(key); });
+    return daemon.ask<std::optional<Queries::Requested>>(
+        [key](Queries& queries) { return queries.by_request_key(key); });
   };
   REQUIRE(find("submit-1"));
   REQUIRE(find("submit-1")->has_value());
-  CHECK((*find("submit-1"))->id == "run-0001");
+  const Queries::Requested requested = **find("submit-1");
+  CHECK(requested.run.id == "run-0001");
+  CHECK(requested.bundle_hash == std::get<engine::RunCreated>(records[0]).bundle_hash);
+  CHECK(requested.working_dir == std::get<engine::RunCreated>(records[0]).working_dir);
   CHECK_FALSE(find("other")->has_value());
   CHECK_FALSE(find("")->has_value());
 

@@ -34,8 +34,12 @@ class Queries {
   // `reference`: an id, a unique prefix of one (runs without a parent go first), `last`, or WORKFLOW#NUMBER. not_found,
   // or conflict with the candidates if a prefix is ambiguous.
   virtual Result<RunKey> resolve(const std::string& reference) = 0;
-  // The run a request key made; nullopt if there is none.
-  virtual Result<std::optional<views::RunView>> by_request_key(const std::string& key) = 0;
+  // The run a request key made, and what else was asked for; nullopt if there is none.
+  struct Requested {
+    views::RunView run;
+    std::string bundle_hash, working_dir;
+  };
+  virtual Result<std::optional<Requested>> by_request_key(const std::string& key) = 0;
 
   virtual Result<views::RunView> run(RunKey key) = 0;  // with summary
   // Newest first. `cursor` is what the page before gave.
