@@ -1,12 +1,14 @@
 // Runs task processes on one host for one daemon. Started by batond, locally or through ssh; not by people.
 #include <CLI/CLI.hpp>
 #include <baton/base/standard_streams.hpp>
+#include <baton/base/umask.hpp>
 #include <baton/worker/check.hpp>
 #include <baton/worker/programs.hpp>
 
 #include <sys/prctl.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace {
 
@@ -29,6 +31,7 @@ int check_folder(const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  baton::keep_own_rights();
   // Programs started by descriptor are named after its number otherwise.
   ::prctl(PR_SET_NAME, "baton-worker");
   CLI::App app("Runs the tasks of a Baton daemon on this host. batond starts it; you need not.", "baton-worker");
@@ -60,5 +63,6 @@ int main(int argc, char** argv) {
   if (attach->parsed()) return baton::worker::attach(options);
   if (supervise->parsed()) return baton::worker::supervise(options, ready_fd);
   if (check->parsed()) return check_folder(options.folder);
+  ::unsetenv(baton::kUmaskVariable);  // tasks have the umask itself
   return session->parsed() ? baton::worker::run_session(options, notify_fd) : 2;
 }

@@ -1,6 +1,7 @@
 // batond: the daemon. Everything it does is in lib/service; this reads the command line.
 #include <baton/base/locations.hpp>
 #include <baton/base/standard_streams.hpp>
+#include <baton/base/umask.hpp>
 #include <baton/service/daemon.hpp>
 #include <baton/service/upkeep.hpp>
 
@@ -113,6 +114,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   baton::keep_standard_streams();
+  baton::keep_own_rights();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -1,6 +1,7 @@
 """The command line in unfriendly surroundings."""
 import json
 import signal
+import stat
 import subprocess
 
 import harness
@@ -63,6 +64,19 @@ class CommandLine(harness.TestCase):
             self.assertEqual((status, problem["code"]), (409, "conflict"), problem)
             self.assertIn(run["id"], problem["detail"])
         self.assertEqual(submit(request | {"params": {"n": "2"}})[1]["id"], run["id"])
+
+    def test_a_umask_that_takes_rights_from_its_user_is_for_tasks_alone(self):
+        self.box.env["BATON_NO_START"] = ""
+        umask = "tasks:\n  a: {run: 'umask; echo ${BATON_UMASK-none}'}\n"
+        run = self.spawn("baton", "run", self.box.write("umask.yaml", umask), under=("sh", "-c", 'umask 0277; exec "$@"', "sh"))
+        out, err = run.communicate()
+        self.assertEqual(run.returncode, 0, out + err)
+        self.assertEqual(self.box.logs("last"), "0277\nnone\n")
+        for path in [self.box.state, *self.box.state.rglob("*")]:
+            mode = path.stat(follow_symlinks=False).st_mode
+            wanted = 0o700 if stat.S_ISDIR(mode) else 0o600
+            if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+                self.assertEqual(mode & wanted, wanted, path)
 
     def doctor(self):
         """Exit code, and what is not well."""

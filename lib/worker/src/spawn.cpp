@@ -1,4 +1,5 @@
 #include <baton/base/descriptor.hpp>
+#include <baton/base/umask.hpp>
 #include <baton/worker/clock.hpp>
 #include <baton/worker/spawn.hpp>
 
@@ -54,6 +55,7 @@ Failure become_task(const SpawnPlan& plan, bool enclosed) noexcept {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   restore_descriptor_limit();
+  restore_umask();
   if (::chdir(plan.directory) != 0) return {errno, SpawnStage::directory};
   Record& started = *plan.started;
   started.pid = static_cast<std::uint32_t>(::getpid());
