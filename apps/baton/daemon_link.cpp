@@ -142,7 +142,9 @@ Result<std::string> start_once(const std::string& program, const Locations& loca
                                      "--state-dir",
                                      locations.state_dir,
                                      "--ready-fd",
-                                     std::to_string(kReadyFd)};
+                                     std::to_string(kReadyFd),
+                                     "--log-file",
+                                     log_path};
   if (locations.config_named) arguments.insert(arguments.end(), {"--config", locations.config});
   if (auto spawned = spawn_detached(std::move(arguments), log.get(), null.get(), ready_write.get()); !spawned) {
     return std::unexpected(spawned.error());
@@ -273,6 +275,7 @@ Error become_batond(const Locations& locations, std::vector<std::string> argumen
 }
 
 std::string daemon_log_path(const Locations& locations) { return locations.state_dir + "/batond.log"; }
+std::string older_daemon_log_path(const Locations& locations) { return locations.state_dir + "/batond.1.log"; }
 
 Result<FoundDaemon> find_daemon(const Locations& locations) {
   const auto listens = someone_listens(locations.socket);

@@ -23,6 +23,8 @@ Error become_batond(const Locations& locations, std::vector<std::string> argumen
 
 // batond's log when the CLI started it.
 std::string daemon_log_path(const Locations& locations);
+// What was its log before it had become too long; it need not be there.
+std::string older_daemon_log_path(const Locations& locations);
 
 // The daemon of these places. It may listen elsewhere than one would here, where it was started with another
 // XDG_RUNTIME_DIR or its socket was removed: then its state says where, unless the socket was named.

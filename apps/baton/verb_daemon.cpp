@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <baton/base/quantity.hpp>
 #include <baton/base/text.hpp>
 
 #include <cerrno>
+#include <utility>
 
 #include "daemon_link.hpp"
 #include "follow.hpp"
@@ -124,8 +126,8 @@ struct LogOptions {
   bool follow = false;
 };
 
-// Where the last `lines` lines of the file begin.
-off_t tail_offset(int fd, std::uint64_t lines) {
+// Where the last `lines` lines of the file begin; takes off `lines` how many there are.
+off_t tail_offset(int fd, std::uint64_t& lines) {
   off_t at = ::lseek(fd, 0, SEEK_END);
   std::uint64_t newlines = 0;
   std::string chunk(64u << 10, '\0');
@@ -134,11 +136,16 @@ off_t tail_offset(int fd, std::uint64_t lines) {
     const ssize_t got = ::pread(fd, chunk.data(), static_cast<std::size_t>(size), at - size);
     if (got != size) return 0;
     for (off_t i = size; i > 0; --i) {
+      if (chunk[static_cast<std::size_t>(i - 1)] != '\n') continue;
       // The newline at the very end closes the last line.
-      if (chunk[static_cast<std::size_t>(i - 1)] == '\n' && newlines++ == lines) return at - size + i;
+      if (newlines++ == lines) {
+        lines = 0;
+        return at - size + i;
+      }
     }
     at -= size;
   }
+  lines -= std::min(lines, newlines);
   return 0;
 }
 
@@ -152,30 +159,61 @@ void copy_rest(Session& session, int fd, TerminalFilter& filter) {
   session.out.flush();
 }
 
+Descriptor open_log(const std::string& path) { return Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)); }
+
+// The last lines, from the log before as well where this one has just begun.
+void copy_tail(Session& session, int fd, std::uint64_t lines, TerminalFilter& filter) {
+  const off_t from = tail_offset(fd, lines);
+  if (const Descriptor older = open_log(older_daemon_log_path(session.locations())); older && lines > 0) {
+    ::lseek(older.get(), tail_offset(older.get(), lines), SEEK_SET);
+    copy_rest(session, older.get(), filter);
+  }
+  ::lseek(fd, from, SEEK_SET);
+  copy_rest(session, fd, filter);
+}
+
+// What is under the log's name now, if that is another file: the daemon puts a log that is too long aside.
+Descriptor successor(const std::string& path, int fd) {
+  Descriptor next = open_log(path);
+  struct stat now{}, before{};
+  const bool same = next && ::fstat(next.get(), &now) == 0 && ::fstat(fd, &before) == 0 &&
+                    now.st_dev == before.st_dev && now.st_ino == before.st_ino;
+  if (same) next.reset();
+  return next;
+}
+
 Outcome logs(Session& session, const LogOptions& options) {
   if (!session.found_locations) return refuse(session.found_locations.error());
   const std::string path = daemon_log_path(session.locations());
-  const Descriptor log(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor log = open_log(path);
   if (!log && errno == ENOENT) {
     return refuse(ErrorCode::not_found, "{} does not exist: no daemon was started by baton here", path);
   }
   if (!log) return refuse(fail_errno(errno, path).error());
   const Descriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (options.follow && ::inotify_add_watch(changes.get(), path.c_str(), IN_MODIFY) < 0) {
+  const auto watch = [&changes](const std::string& what, std::uint32_t events) {
+    return ::inotify_add_watch(changes.get(), what.c_str(), events) >= 0;
+  };
+  if (options.follow && !(watch(path, IN_MODIFY) && watch(session.locations().state_dir, IN_CREATE))) {
     return refuse(fail_errno(errno, path).error());
   }
-  ::lseek(log.get(), tail_offset(log.get(), options.tail), SEEK_SET);
   TerminalFilter filter(session.out.colour());
-  copy_rest(session, log.get(), filter);
+  copy_tail(session, log.get(), options.tail, filter);
   Interrupts interrupts;
   while (options.follow && session.out.ok()) {
+    Descriptor next = successor(path, log.get());
+    copy_rest(session, log.get(), filter);
+    if (next) {
+      log = std::move(next);
+      watch(path, IN_MODIFY);
+      continue;
+    }
     pollfd waiting[2] = {{changes.get(), POLLIN, 0}, {interrupts.fd(), POLLIN, 0}};
     if (::poll(waiting, 2, -1) < 0 && errno != EINTR) break;
     if (waiting[1].revents != 0) return kExitInterrupted;
     alignas(inotify_event) char events[4096];
     while (::read(changes.get(), events, sizeof events) > 0) {
     }
-    copy_rest(session, log.get(), filter);
   }
   if (session.out.is_terminal()) session.out.write(filter.finish());
   return kExitSucceeded;

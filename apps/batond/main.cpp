@@ -1,4 +1,5 @@
 // batond: the daemon. Everything it does is in lib/service; this reads the command line.
+#include <baton/base/limits.hpp>
 #include <baton/base/locations.hpp>
 #include <baton/base/standard_streams.hpp>
 #include <baton/base/umask.hpp>
@@ -68,6 +69,11 @@ int run(int argc, char** argv) {
   CLI::Option* format_option = app.add_option("--log-format", format, "text or json")
                                    ->check(CLI::IsMember({"text", "json"}))
                                    ->option_text("FORMAT");
+  app.add_option(
+         "--log-file", options.log_file,
+         fmt::format("Log into this file instead of stderr; at {} MiB it is put aside, and the last {} are kept",
+                     baton::limits::kDaemonLogBytes >> 20, baton::limits::kDaemonLogsBefore))
+      ->option_text("FILE");
   bool foreground = false;
   app.add_flag("--foreground", foreground, "Stay in the foreground (the daemon never does anything else)");
   bool check = false;
@@ -105,6 +111,7 @@ int run(int argc, char** argv) {
   if (adopt) return baton::service::adopt_state(options.locations);
   if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
   if (const auto lack = lack_of_descriptors()) return fail_start(options.ready_fd, *lack);
+  if (!options.log_file.empty()) options.log_file = std::filesystem::absolute(options.log_file).string();
   // The folder it was started in may be unmounted or removed.
   if (::chdir("/") != 0) return fail_start(options.ready_fd, "cannot change to /");
   return baton::service::run_daemon(std::move(options));

@@ -31,6 +31,7 @@ class Daemon {
   Result<> run();
 
  private:
+  void begin_log(const std::string& file);
   // In this order; see daemon.cpp and daemon_start.cpp.
   Result<> load();
   Result<> open_state();

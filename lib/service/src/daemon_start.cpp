@@ -51,14 +51,20 @@ Result<> Daemon::load() {
   if (!config) return std::unexpected(config.error());
   config_ = std::move(*config);
   secrets_.configure(config_.secrets);
-  start_log(options_.log_level.value_or(config_.log_level), options_.log_json.value_or(config_.log_json));
+  begin_log("");
   return {};
+}
+
+void Daemon::begin_log(const std::string& file) {
+  start_log(options_.log_level.value_or(config_.log_level), options_.log_json.value_or(config_.log_json), file);
 }
 
 Result<> Daemon::open_state() {
   Result<StateDir> claimed = StateDir::claim(options_.locations.state_dir);
   if (!claimed) return std::unexpected(claimed.error());
   state_dir_.emplace(std::move(*claimed));
+  // Not before: it is another daemon's as long as the state is.
+  if (!options_.log_file.empty()) begin_log(options_.log_file);
   for (const std::string& warning : state_dir_->warnings()) spdlog::warn("{}", warning);
   Result<std::unique_ptr<store::Store>> opened =
       store::Store::open({.path = state_dir_->database(),

@@ -2,6 +2,8 @@
 
 #include <baton/base/time.hpp>
 
+#include "log_file.hpp"
+
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -44,8 +46,14 @@ class JsonFormatter final : public spdlog::formatter {
 
 }  // namespace
 
-void start_log(LogLevel level, bool json) {
-  auto logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+void start_log(LogLevel level, bool json, const std::string& file, LogFileBounds bounds) {
+  spdlog::sink_ptr sink;
+  if (file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    sink = std::make_shared<LogFile>(file, bounds);
+  }
+  auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
   if (json) {
     logger->set_formatter(std::make_unique<JsonFormatter>());
   } else {

@@ -162,7 +162,8 @@ TEST_CASE("a daemon is started with its places, apart from its starter, and is r
   CHECK(start_daemon(batond.locations)->by_this_call);
   // 0 1 2 3 and the folder that ls reads.
   CHECK(batond.log() ==
-        fmt::format("--socket {0}/s --state-dir {0}/state/baton --ready-fd 3 --config /c.yaml\n/\n5\n/dev/null\n",
+        fmt::format("--socket {0}/s --state-dir {0}/state/baton --ready-fd 3 --log-file {0}/state/baton/batond.log "
+                    "--config /c.yaml\n/\n5\n/dev/null\n",
                     batond.folder.path()));
   struct stat info{};
   REQUIRE(::stat(batond.locations.state_dir.c_str(), &info) == 0);

@@ -53,6 +53,9 @@ inline constexpr std::size_t kRemarkBytes = 4u << 10;  // the reason of a cancel
 inline constexpr std::size_t kFrameBytes = 16u << 20;
 inline constexpr std::size_t kLogChunkBytes = 256u << 10;
 
+// What a daemon says that writes its log itself: one file, and so many before it.
+inline constexpr std::size_t kDaemonLogBytes = 8u << 20;
+inline constexpr std::size_t kDaemonLogsBefore = 4;
 // What a worker's programs say of their own problems.
 inline constexpr std::int64_t kSupervisorLogBytes = 1 << 20;
 

@@ -13,6 +13,7 @@ struct DaemonOptions {
   // Told once how the start went: `ready\n`, or `error: MESSAGE\n`; then closed. -1: nobody listens.
   int ready_fd = -1;
   std::string worker_program;  // baton-worker; empty: beside this program, else on PATH
+  std::string log_file;        // absolute; empty: the log goes to stderr
   // Over what the configuration says.
   std::optional<LogLevel> log_level;
   std::optional<bool> log_json;
