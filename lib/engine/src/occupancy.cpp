@@ -34,6 +34,7 @@ Occupancy::Occupancy(const Runs& runs, const ActiveAttempts& attempts, const Wor
     const auto worker = workers.find(attempt.worker);
     if (worker != workers.end() && !fits(attempt.worker, worker->second, task.resources)) take_ahead(attempt.worker);
     take(task, attempt.worker, attempt.environment);
+    if (attempt.started_at) add(slots_[attempt.worker].running, task.resources);
   }
 }
 
@@ -70,10 +71,15 @@ std::int64_t Occupancy::pool_used(const std::string& pool) const {
   return found == pools_.end() ? 0 : found->second;
 }
 
+std::int64_t Occupancy::cpu_milli_given(WorkerId worker) const {
+  const auto found = slots_.find(worker);
+  return found == slots_.end() ? 0 : found->second.used.cpu_milli;
+}
+
 Engine::Usage Occupancy::usage(WorkerId worker) const {
   const auto found = slots_.find(worker);
   if (found == slots_.end()) return {.used = {.cpu_milli = 0, .custom_milli = {}}};
-  return {.used = found->second.used, .attempts = found->second.attempts};
+  return {.used = found->second.running, .attempts = found->second.attempts};
 }
 
 }  // namespace baton::engine

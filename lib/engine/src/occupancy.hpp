@@ -40,11 +40,14 @@ class Occupancy {
 
   [[nodiscard]] std::int64_t pool_used(const std::string& pool) const;
   [[nodiscard]] bool environment_held(const std::string& name) const { return environments_.contains(name); }
+  // Of all attempts that the worker was given.
+  [[nodiscard]] std::int64_t cpu_milli_given(WorkerId worker) const;
   [[nodiscard]] Engine::Usage usage(WorkerId worker) const;
 
  private:
   struct Slots {
     workflow::Resources used{.cpu_milli = 0, .custom_milli = {}};
+    workflow::Resources running{.cpu_milli = 0, .custom_milli = {}};  // the part of it that has started
     std::uint32_t attempts = 0;
     std::uint32_t ahead = 0;
   };

@@ -169,7 +169,7 @@ std::optional<WorkerId> Engine::State::place(const Shape& shape, const Occupancy
     ++able;
     only = id;
     if (!held.fits(id, worker, shape.resources)) continue;
-    const std::int64_t free = worker.capacity.cpu_milli - held.usage(id).used.cpu_milli;
+    const std::int64_t free = worker.capacity.cpu_milli - held.cpu_milli_given(id);
     if (!best || free > best_free) {
       best = id;
       best_free = free;

@@ -17,6 +17,9 @@ tasks:
   s.submit();
   CHECK(s.launched() == Names{"big", "small"});
   CHECK(s.why("mid") == "it waits for a free slot on a worker");
+  CHECK(s.engine().usage(WorkerId(0)).used.cpu_milli == 0);
+  s.started("small");
+  s.started("big");
   CHECK(s.engine().usage(WorkerId(0)).used.cpu_milli == 2000);
   s.succeeded("small");
   CHECK(s.launched() == Names{"big"});
@@ -183,6 +186,11 @@ TEST_CASE("short attempts are launched ahead of the free slots, long ones are no
   CHECK(s.launched().size() > 2);  // they took no time at all
   const auto& launched = s.launched();
   CHECK(std::vector<std::string>(launched.begin(), launched.begin() + 2) == Names{"t[i=3]", "t[i=4]"});
+  // What waits at the worker uses nothing of it.
+  s.started("t[i=3]");
+  const Engine::Usage usage = s.engine().usage(WorkerId(0));
+  CHECK(usage.used.cpu_milli == 1000);
+  CHECK(usage.attempts == launched.size());
 }
 
 TEST_CASE("a task that is kept back does not keep back those that share its pool") {

@@ -59,8 +59,8 @@ class Engine {
   // Why an instance does not run yet, for people; empty if it does.
   [[nodiscard]] std::string why(InstanceKey key) const;
   struct Usage {
-    workflow::Resources used;  // cpu_milli starts from 0 here
-    std::uint32_t attempts = 0;
+    workflow::Resources used;    // by attempts that run; cpu_milli starts from 0 here
+    std::uint32_t attempts = 0;  // those too that the worker has been given and has not started
   };
   [[nodiscard]] Usage usage(WorkerId worker) const;
 
