@@ -147,6 +147,7 @@ std::optional<RunProgress::Change> RunProgress::apply(const views::EventView& ev
     if (before->second.state == event.state && before->second.attempt == event.attempt) return std::nullopt;
     change.elapsed = event.at - before->second.since;
   }
+  if (event.elapsed) change.elapsed = event.elapsed;  // the daemon may have heard of it late
   if (is_active_state(event.state)) {
     active_[key] = {change.name, event.state, event.at, event.attempt, change.group};
   } else if (before != active_.end()) {

@@ -76,6 +76,25 @@ std::optional<engine::InstancePhase> parse_phase(std::string_view text) {
   return parse_word(text, engine::InstancePhase::cancelled);
 }
 
+bool ends_attempt(std::int64_t phase, std::int64_t attempt_state) {
+  using enum engine::InstancePhase;
+  switch (static_cast<engine::AttemptState>(attempt_state)) {
+    case engine::AttemptState::succeeded:
+      return phase == static_cast<int>(succeeded);
+    case engine::AttemptState::failed:
+      return phase == static_cast<int>(failed) || phase == static_cast<int>(backoff);
+    case engine::AttemptState::cancelled:
+      return phase == static_cast<int>(cancelled);
+    default:
+      return false;
+  }
+}
+
+std::optional<Duration> time_taken(std::optional<TimePoint> from, std::optional<TimePoint> to) {
+  if (!from || !to || *from < TimePoint{} || *to < *from) return std::nullopt;
+  return *to - *from;
+}
+
 std::string dump(const Value& value) { return value.dump(-1, ' ', false, Value::error_handler_t::replace); }
 std::string dump(const std::map<std::string, std::string>& texts) { return texts.empty() ? "{}" : dump(Value(texts)); }
 

@@ -39,6 +39,11 @@ std::string failure_text(std::int64_t kind, std::int64_t detail);
 std::optional<engine::RunState> parse_run_state(std::string_view text);
 std::optional<engine::InstancePhase> parse_phase(std::string_view text);
 
+// Whether an instance that comes into this phase does so because its attempt has ended in this state.
+bool ends_attempt(std::int64_t phase, std::int64_t attempt_state);
+// nullopt: it never started, or the clock was set back meanwhile.
+std::optional<Duration> time_taken(std::optional<TimePoint> from, std::optional<TimePoint> to);
+
 // Invalid UTF-8 is replaced: JSON cannot hold it.
 std::string dump(const Value& value);
 std::string dump(const std::map<std::string, std::string>& texts);

@@ -25,6 +25,9 @@ EventView event_view(const Rows& rows) {
   view.state = is_task ? phase_text(rows.integer(7)) : run_state_text(rows.integer(7));
   view.reason = rows.text(8);
   view.attempt = rows.number<std::uint32_t>(9);
+  if (is_task && !rows.is_null(12) && ends_attempt(rows.integer(7), rows.integer(10))) {
+    view.elapsed = time_taken(rows.time(11), rows.time(12));
+  }
   return view;
 }
 
@@ -39,10 +42,13 @@ std::vector<EventView> SqliteQueries::events_of(std::optional<RunKey> run, std::
   const auto first =
       static_cast<std::int64_t>(std::min<std::uint64_t>(after, std::numeric_limits<std::int64_t>::max()));
   const std::string sql = fmt::format(
-      "SELECT e.seq, e.at, r.id, r.workflow, e.task, t.id, i.name, e.state, e.reason, e.attempt"
+      "SELECT e.seq, e.at, r.id, r.workflow, e.task, t.id, i.name, e.state, e.reason, e.attempt,"
+      " a.state, a.started_at, a.ended_at"
       " FROM (SELECT * FROM events WHERE {}seq > ?1 ORDER BY seq {} LIMIT ?2) e"
       " LEFT JOIN runs r ON r.key = e.run LEFT JOIN tasks t ON t.run = e.run AND t.task = e.task"
-      " LEFT JOIN instances i ON i.run = e.run AND i.task = e.task AND i.idx = e.idx ORDER BY e.seq",
+      " LEFT JOIN instances i ON i.run = e.run AND i.task = e.task AND i.idx = e.idx"
+      " LEFT JOIN attempts a ON a.run = e.run AND a.task = e.task AND a.idx = e.idx AND a.number = e.attempt"
+      " ORDER BY e.seq",
       run ? "run = ?3 AND " : "", newest ? "DESC" : "ASC");
   Statement& statement = statements_[sql];
   if (run) statement.bind(3, *run);

@@ -119,6 +119,7 @@ std::vector<Committed> RecordWriter::commit(const std::vector<Batch*>& batches, 
 void RecordWriter::find_last(const std::vector<Batch*>& batches) {
   empty(instances_);
   empty(attempts_);
+  empty(ended_attempts_);
   ended_.clear();
   for (Batch* batch : batches) {
     for (engine::Record& record : batch->records) {
@@ -128,6 +129,7 @@ void RecordWriter::find_last(const std::vector<Batch*>& batches) {
         AttemptChain& chain = attempts_[attempt->id];
         chain.last = attempt;
         chain.is_new = chain.is_new || attempt->state == engine::AttemptState::starting;
+        if (attempt->ended_at) ended_attempts_[attempt->key] = attempt;
       }
     }
   }
@@ -311,6 +313,12 @@ void RecordWriter::add_event(InstanceChanged& record, const Chain& chain) {
   event.state = to_string(record.phase);
   event.reason = record.reason;
   event.attempt = record.attempts;
+  if (const auto found = ended_attempts_.find(record.key); found != ended_attempts_.end()) {
+    const AttemptChanged& attempt = *found->second;
+    const bool is_it = attempt.number == record.attempts &&
+                       ends_attempt(static_cast<int>(record.phase), static_cast<int>(attempt.state));
+    if (is_it) event.elapsed = time_taken(attempt.started_at, attempt.ended_at);
+  }
   if (!record.name.empty()) {
     event.name = record.name;
   } else if (!is_matrix) {

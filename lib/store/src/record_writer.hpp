@@ -67,6 +67,7 @@ class RecordWriter {
   StoredCounters counters_;
   std::unordered_map<InstanceKey, Chain, InstanceHash> instances_;
   std::unordered_map<AttemptId, AttemptChain> attempts_;
+  std::unordered_map<InstanceKey, const engine::AttemptChanged*, InstanceHash> ended_attempts_;  // the last of each
   std::vector<RunKey> ended_;
   Committed* committed_ = nullptr;
   TimePoint now_;

@@ -29,6 +29,10 @@ void read(const json& object, const char* name, std::optional<TimePoint>& value)
   if (found != object.end() && !found->is_null()) value = parse_time(*found);
 }
 
+json seconds_or_null(const std::optional<Duration>& duration) {
+  return duration ? json(std::chrono::duration<double>(*duration).count()) : json(nullptr);
+}
+
 void read(const json& object, const char* name, TaskIndex& value) {
   std::uint32_t number = 0;
   read(object, name, number);
@@ -159,7 +163,8 @@ void to_json(json& json, const EventView& view) {
           {"task", text_or_null(view.task)},
           {"state", view.state},
           {"reason", text_or_null(view.reason)},
-          {"attempt", view.attempt}};
+          {"attempt", view.attempt},
+          {"elapsed", seconds_or_null(view.elapsed)}};
 }
 
 void from_json(const json& json, EventView& view) {
@@ -174,6 +179,12 @@ void from_json(const json& json, EventView& view) {
   json.at("state").get_to(view.state);
   read(json, "reason", view.reason);
   read(json, "attempt", view.attempt);
+  constexpr double kMostSeconds = 1e12;
+  double elapsed = -1;
+  read(json, "elapsed", elapsed);
+  if (elapsed >= 0 && elapsed < kMostSeconds) {
+    view.elapsed = std::chrono::round<Duration>(std::chrono::duration<double>(elapsed));
+  }
 }
 
 void to_json(json& json, const WorkerView& view) {

@@ -97,6 +97,15 @@ TEST_CASE("a small run is told in one line for each change that matters") {
         "✗ deploy         upstream_failed  upstream train failed\n");
 }
 
+TEST_CASE("how long a task took is what its worker says, whenever the daemon has heard of it") {
+  Story story(run_of({task("prep", 1)}));
+  story.is("prep", "starting");
+  story.is("prep", "running");
+  const views::EventView late{
+      story.next(), story.now() + seconds(60), "r1", "digits", "task", "prep", "prep", "succeeded", "", 1, seconds(2)};
+  CHECK(story.tell(late) == "12:01:03  prep  succeeded  2.0s\n");
+}
+
 TEST_CASE("events that come twice are told once") {
   Story story(run_of({task("a", 1)}));
   story.run("running");

@@ -41,6 +41,33 @@ TEST_CASE("a commit tells its followers what changed, by name and in order") {
         std::vector<std::string>{"run  running", "task a starting", "task a failed", "run  failed"});
 }
 
+TEST_CASE("the event of an attempt's end says how long it took, now and whenever it is asked for") {
+  const TempFolder folder;
+  Daemon daemon(folder.path("baton.db"));
+  REQUIRE(daemon.commit(started_run(1)));
+  const auto elapsed = [](const std::vector<views::EventView>& events) {
+    std::vector<std::string> texts;
+    for (const auto& event : events) {
+      if (event.type == "task") texts.push_back(event.state + (event.elapsed ? format_duration(*event.elapsed) : ""));
+    }
+    return texts;
+  };
+  std::vector<std::string> told;
+  const auto commit = [&](std::vector<engine::Record> records) {
+    const auto committed = daemon.commit(std::move(records), 100'000);  // long after it happened
+    REQUIRE(committed);
+    for (std::string& text : elapsed(committed->events)) told.push_back(std::move(text));
+  };
+  commit({instance(1, 0, InstancePhase::running, 1), attempt(1, 1, 0, AttemptState::running, 1)});
+  commit({instance(1, 0, InstancePhase::backoff, 1), attempt(1, 1, 0, AttemptState::failed, 1)});
+  commit({instance(1, 0, InstancePhase::ready, 1)});
+  commit({instance(1, 0, InstancePhase::running, 2), attempt(2, 1, 0, AttemptState::running, 2)});
+  commit({instance(1, 0, InstancePhase::succeeded, 2), attempt(2, 1, 0, AttemptState::succeeded, 2)});
+  const auto took = format_duration(std::chrono::milliseconds(1));
+  CHECK(told == std::vector<std::string>{"running", "backoff" + took, "ready", "running", "succeeded" + took});
+  CHECK(elapsed(daemon.events()) == told);
+}
+
 TEST_CASE("a record that changes no state is no event") {
   const TempFolder folder;
   Daemon daemon(folder.path("baton.db"));

@@ -163,8 +163,11 @@ TEST_CASE("events and workers come back as they were") {
   event.state = "failed";
   event.reason = "exit:3";
   event.attempt = 2;
+  event.elapsed = std::chrono::microseconds(1'234'567);
   const EventView event_back = round_trip(event);
   CHECK(event_back.seq == 12);
+  CHECK(event_back.elapsed == event.elapsed);
+  CHECK(json(EventView{}).at("elapsed").is_null());
   CHECK(event_back.at == event.at);
   CHECK(event_back.run == "id");
   CHECK(event_back.workflow == "digits");

@@ -81,6 +81,8 @@ struct EventView {
   std::string state;
   std::string reason;
   std::uint32_t attempt = 0;  // the instance's attempts so far
+  // An attempt has ended with it: how long that took, by its worker. `at` is when the daemon heard of it.
+  std::optional<Duration> elapsed;
 };
 
 struct WorkerView {
