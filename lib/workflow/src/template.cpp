@@ -154,6 +154,13 @@ Result<std::string> Template::evaluate_text(const EvalContext& context) const {
   return to_text(*value);
 }
 
+std::size_t Template::least_bytes() const {
+  if (is_literal()) return source_.size();
+  std::size_t bytes = 0;
+  for (const std::string& literal : literals_) bytes += literal.size();
+  return bytes;
+}
+
 bool Template::uses_needs() const {
   return std::any_of(expressions_.begin(), expressions_.end(), [](const Expression& e) { return e.uses_needs(); });
 }

@@ -178,6 +178,22 @@ TEST_CASE("a static matrix is expanded, a dynamic one waits for its run") {
   CHECK(instance_name(workflow->tasks[2], nullptr, 0) == "c");
 }
 
+TEST_CASE("a literal that is too large for an environment variable is known before the run") {
+  const auto problems = [](std::size_t bytes, const std::string& more) {
+    const std::string value = std::string(bytes, 'x') + more;
+    return problems_in("env:\n  A: " + value + "\ntasks:\n  a:\n    run: x\n    env:\n      B: |\n        " + value +
+                       "\n");
+  };
+  const std::size_t most = limits::kTaskEnvBytes;
+  CHECK(problems(most - 1, "").empty());
+  CHECK(problems(most, "") == "7:10: `B` has 98305 bytes, over the 98304 that an environment variable may have\n");
+  CHECK(problems(most - 3, "$${{").starts_with("7:10: `B` has 98305 bytes, over"));
+  CHECK(problems(most - 1, "${{ run.id }}").empty());
+  CHECK(problems(most + 1, "${{ run.id }}") ==
+        "2:6: `A` has at least 98305 bytes, over the 98304 that an environment variable may have\n"
+        "7:10: `B` has at least 98306 bytes, over the 98304 that an environment variable may have\n");
+}
+
 TEST_CASE("schedules") {
   const auto workflow = parsed(
       "params: {n: 1}\nschedule:\n  - {cron: '30 2 * * *', timezone: Europe/Prague, catchup: latest, overlap: skip, "

@@ -134,6 +134,8 @@ class Template {
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] Result<Value> evaluate(const EvalContext& context) const;
   [[nodiscard]] Result<std::string> evaluate_text(const EvalContext& context) const;
+  // What it has at least, whatever its expressions yield.
+  [[nodiscard]] std::size_t least_bytes() const;
   [[nodiscard]] bool uses_needs() const;
   [[nodiscard]] bool uses_matrix() const;
   [[nodiscard]] std::optional<std::string> secret() const;  // the whole string is ${{ secrets.NAME }}
