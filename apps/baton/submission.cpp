@@ -42,8 +42,10 @@ api::Answer<LoadedWorkflow> load_workflow(Session& session, const std::string& f
   auto files = collect(file);
   if (!files) return refuse(files.error());
   CheckedWorkflow checked = check(*files);
-  session.err.write(checked.report);
-  session.err.flush();
+  if (checked.workflow == nullptr || !session.options.quiet) {
+    session.err.write(checked.report);
+    session.err.flush();
+  }
   if (checked.workflow == nullptr) {
     return refuse(ErrorCode::invalid_workflow, "{} is not valid: {}", shown_file(file),
                   counted(checked.errors, "error"));

@@ -165,6 +165,18 @@ void read_workflow_outputs(FileContext& file, Node node) {
   }
 }
 
+// What is checked and then has no effect is said aloud, or somebody waits for it.
+void warn_of_the_idle(FileContext& file, const TopFields& fields) {
+  if (fields.has(WorkflowKey::schedule)) {
+    file.problems.warning(fields.key(WorkflowKey::schedule).offset(),
+                          "`schedule` is checked, but this version starts no runs by it");
+  }
+  if (fields.has(WorkflowKey::retention)) {
+    file.problems.warning(fields.key(WorkflowKey::retention).offset(),
+                          "`retention` is checked, but this version removes nothing by it");
+  }
+}
+
 void read_root(FileContext& file, Node root, std::string_view file_name) {
   if (!root.is_map()) {
     file.problems.error(root.offset(),
@@ -189,6 +201,7 @@ void read_root(FileContext& file, Node root, std::string_view file_name) {
   read_tasks(file);
   if (fields.has(WorkflowKey::outputs) && !file.problems.full())
     read_workflow_outputs(file, fields.value(WorkflowKey::outputs));
+  if (!file.problems.any()) warn_of_the_idle(file, fields);
 }
 
 }  // namespace

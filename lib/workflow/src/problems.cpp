@@ -24,6 +24,11 @@ void Problems::error(SourcePos pos, std::string message, std::string hint) {
   diagnostics_.push_back({Severity::error, file_, pos, std::move(message), std::move(hint)});
 }
 
+void Problems::warning(std::size_t offset, std::string message) {
+  if (full()) return;
+  diagnostics_.push_back({Severity::warning, file_, source_.pos(offset), std::move(message), {}});
+}
+
 void Problems::only(std::size_t offset, std::string message, std::string hint) {
   diagnostics_.clear();
   count_ = 0;

@@ -17,9 +17,11 @@ class Problems {
  public:
   Problems(std::string file, const SourceText& source) : file_(std::move(file)), source_(source) {}
 
-  // At a byte offset. Beyond limits::kDiagnostics errors are only counted.
+  // At a byte offset. Beyond limits::kDiagnostics errors are only counted; any() and count() are about errors.
   void error(std::size_t offset, std::string message, std::string hint = {});
   void error(SourcePos pos, std::string message, std::string hint = {});
+  // What is no reason to refuse the file.
+  void warning(std::size_t offset, std::string message);
   // Replaces everything reported so far, when it means that nothing else can be judged.
   void only(std::size_t offset, std::string message, std::string hint = {});
   // Diagnostics of expressions, which come with their position but without the file's name.

@@ -83,6 +83,21 @@ TEST_CASE("retry --from takes a task") {
         Error{ErrorCode::invalid_argument, "--from takes a task, with all of its instances: --from train"});
 }
 
+TEST_CASE("what has no effect yet is warned of, but for -q, and is no failure") {
+  const std::string text = "schedule: [{every: 1h}]\ntasks: {a: {run: x}}\n";
+  Console console;
+  const std::string file = console.folder.write("w.yaml", text);
+  CHECK(performed(console, {"validate", file}) == kExitSucceeded);
+  CHECK(console.err().starts_with(file + ":1:1: warning: `schedule` is checked"));
+  CHECK(console.out() == file + ": ok (1 task, 1 instance)\n");
+  Console planning;
+  CHECK(performed(planning, {"plan", planning.folder.write("w.yaml", text)}) == kExitSucceeded);
+  CHECK(planning.err().find("warning: `schedule`") != std::string::npos);
+  Console quiet(true);
+  CHECK(performed(quiet, {"plan", quiet.folder.write("w.yaml", text)}) == kExitSucceeded);
+  CHECK(quiet.err().empty());
+}
+
 TEST_CASE("validate as JSON has the diagnostics") {
   Console console;
   const std::string file = console.folder.write("bad.yaml", "tasks: {a: {need: b, run: x}}\n");

@@ -194,6 +194,18 @@ TEST_CASE("a literal that is too large for an environment variable is known befo
         "7:10: `B` has at least 98306 bytes, over the 98304 that an environment variable may have\n");
 }
 
+TEST_CASE("what has no effect yet is warned of, in files without errors") {
+  const std::string idle = "schedule: [{every: 1h}]\nretention: {runs: 1d}\n";
+  const auto good = parse_workflow("test.yaml", idle + "tasks: {a: {run: x}}\n");
+  CHECK(good.workflow != nullptr);
+  REQUIRE(good.diagnostics.size() == 2);
+  CHECK(good.diagnostics[0].severity == Severity::warning);
+  CHECK(good.diagnostics[0].pos == SourcePos{1, 1});
+  CHECK(good.diagnostics[1].severity == Severity::warning);
+  CHECK(good.diagnostics[1].pos == SourcePos{2, 1});
+  CHECK(problems_in(idle + "tasks: {a: {}}\n") == "3:9: the task `a` has nothing to do\n");
+}
+
 TEST_CASE("schedules") {
   const auto workflow = parsed(
       "params: {n: 1}\nschedule:\n  - {cron: '30 2 * * *', timezone: Europe/Prague, catchup: latest, overlap: skip, "
