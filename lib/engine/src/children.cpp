@@ -47,7 +47,7 @@ void Engine::State::start_child(Run& run, TaskIndex task, std::uint32_t index) {
                      .used_path = uses.file,
                      .working_dir = folder_of(run.created.working_dir, uses.path),
                      .labels = run.created.labels,
-                     .priority = run.created.priority,
+                     .priority = uses.workflow->priority.value_or(run.created.priority),
                      .scheduled_for = run.created.scheduled_for,
                      .parent = parent,
                      .parent_id = run.created.id};

@@ -25,6 +25,7 @@ Run& Engine::State::add_run(RunCreated created, Value params, std::shared_ptr<co
   created.workflow = spec->name;
   created.number = ++counters_.run_numbers[spec->name];
   created.created_at = now_;
+  created.labels.insert(spec->labels.begin(), spec->labels.end());  // those that it was given stay
   for (const workflow::TaskSpec& task : spec->tasks) created.tasks.push_back(describe(task));
   RunChanged state{.run = created.run, .params = std::move(params)};
   Run& run = insert_run(make_run(std::move(created), std::move(state), std::move(spec)));
@@ -47,7 +48,7 @@ void Engine::State::on(SubmitRun& event) {
                      .working_dir = std::move(event.working_dir),
                      .request_key = std::move(event.request_key),
                      .labels = std::move(event.labels),
-                     .priority = event.priority.value_or(0),
+                     .priority = event.priority.value_or(event.workflow->priority.value_or(0)),
                      .scheduled_for = event.scheduled_for};
   Run& run = add_run(std::move(created), std::move(event.params), std::move(event.workflow));
   step_.reply(event.token, Reply::RunAccepted{run.key(), run.created.id, run.created.number});

@@ -88,8 +88,10 @@ void Engine::State::name_instances(Run& run, TaskIndex task) {
 }
 
 Rank Engine::State::rank(const Run& run, TaskIndex task) const {
-  const std::int64_t priority = std::int64_t{run.created.priority} + run.task(task).priority;
-  return {.priority = priority, .run = run.key(), .height = run.spec->dag.height(task.value()), .task = task};
+  return {.priority = run.task(task).priority.value_or(run.created.priority),
+          .run = run.key(),
+          .height = run.spec->dag.height(task.value()),
+          .task = task};
 }
 
 void Engine::State::make_ready(Run& run, TaskIndex task, std::uint32_t index) {

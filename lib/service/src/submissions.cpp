@@ -1,5 +1,6 @@
 #include "backend_parts.hpp"
 
+#include <baton/base/limits.hpp>
 #include <baton/base/quantity.hpp>
 #include <baton/base/text.hpp>
 #include <baton/service/state_dir.hpp>
@@ -8,9 +9,6 @@
 
 namespace baton::service {
 namespace {
-
-constexpr std::size_t kLabels = 64;
-constexpr std::size_t kLabelBytes = 256;
 
 Result<> check_request(const api::SubmitRequest& request) {
   if (!request.files.contains(request.entry)) {
@@ -23,9 +21,11 @@ Result<> check_request(const api::SubmitRequest& request) {
     return fail(ErrorCode::invalid_argument, "the Idempotency-Key must match [A-Za-z0-9_.-]{{1,64}}");
   }
   if (!request.params.is_object()) return fail(ErrorCode::invalid_argument, "params must be an object");
-  if (request.labels.size() > kLabels) return fail(ErrorCode::limit, "a run has at most {} labels", kLabels);
+  if (request.labels.size() > limits::kLabels) {
+    return fail(ErrorCode::limit, "a submission has at most {} labels", limits::kLabels);
+  }
   for (const auto& [name, value] : request.labels) {
-    if (!is_name(name) || value.size() > kLabelBytes) {
+    if (!is_name(name) || value.size() > limits::kLabelBytes) {
       return fail(ErrorCode::invalid_argument, "label `{}` is not valid", escape_control(name));
     }
   }

@@ -26,8 +26,7 @@ void TaskReader::read_execution(TaskSpec& task) {
   if (has(TaskKey::resources)) read_resources(problems_, value(TaskKey::resources), task.resources);
   task.runs_on = has(TaskKey::runs_on) ? read_runs_on(problems_, value(TaskKey::runs_on)) : defaults.runs_on;
   task.pools = has(TaskKey::pool) ? read_pool(problems_, value(TaskKey::pool)) : defaults.pools;
-  task.priority = file_.spec.priority;
-  if (has(TaskKey::priority)) task.priority = read_priority(problems_, value(TaskKey::priority)).value_or(0);
+  if (has(TaskKey::priority)) task.priority = read_priority(problems_, value(TaskKey::priority));
   if (has(TaskKey::outputs)) read_outputs(task);
   read_limits(task);
   read_templates(task);

@@ -44,9 +44,19 @@ std::string_view stem(std::string_view file_name) {
 
 void read_labels(FileContext& file, Node node) {
   if (!expect_map(file.problems, node, "labels")) return;
+  if (node.size() > limits::kLabels) {
+    file.problems.error(node.offset(), fmt::format("`labels` has more than {} labels", limits::kLabels));
+    return;
+  }
   for (const auto [key, value] : node.entries()) {
     if (!check_name(file.problems, key, "the name of a label")) continue;
-    if (auto text = read_text(file.problems, value, key.text())) file.spec.labels.emplace(key.text(), *std::move(text));
+    auto text = read_text(file.problems, value, key.text());
+    if (!text) continue;
+    if (text->size() > limits::kLabelBytes) {
+      file.problems.error(value.offset(), fmt::format("a label has at most {} bytes", limits::kLabelBytes));
+      continue;
+    }
+    file.spec.labels.emplace(key.text(), *std::move(text));
   }
 }
 
@@ -96,8 +106,7 @@ void read_settings(FileContext& file, const TopFields& fields) {
   };
   spec.max_active_runs = count(WorkflowKey::max_active_runs);
   spec.max_active_tasks = count(WorkflowKey::max_active_tasks);
-  if (fields.has(WorkflowKey::priority))
-    spec.priority = read_priority(problems, fields.value(WorkflowKey::priority)).value_or(0);
+  if (fields.has(WorkflowKey::priority)) spec.priority = read_priority(problems, fields.value(WorkflowKey::priority));
   if (fields.has(WorkflowKey::retention)) read_retention(file, fields.value(WorkflowKey::retention));
 }
 

@@ -251,6 +251,25 @@ TEST_CASE("a used workflow runs as a run of its own, and its outputs come back")
   CHECK(s.run_state() == "succeeded");
 }
 
+TEST_CASE("a run has its workflow's labels, and those of its submission over them") {
+  const std::string child = "labels: {team: data, part: child}\npriority: 4\ntasks: {t: {command: [x]}}\n";
+  const std::string plain = "tasks: {t: {command: [x]}}\n";
+  Scenario s("labels: {team: vision, stage: test}\ntasks: {a: {uses: child.yaml}, b: {uses: plain.yaml}}\n",
+             {{"child.yaml", child}, {"plain.yaml", plain}});
+  const RunKey alone = s.submit();
+  CHECK(s.store().created(alone).labels == std::map<std::string, std::string>{{"team", "vision"}, {"stage", "test"}});
+  const RunKey run = s.submit(Value::object(), {.labels = {{"stage", "prod"}, {"who", "ada"}}, .priority = 9});
+  const std::map<std::string, std::string> merged{{"team", "vision"}, {"stage", "prod"}, {"who", "ada"}};
+  CHECK(s.store().created(run).labels == merged);
+  // A used workflow has the run's, and its own behind them; its own priority, or the run's.
+  auto with_child = merged;
+  with_child["part"] = "child";
+  CHECK(s.store().created(s.child("a", run)).labels == with_child);
+  CHECK(s.store().created(s.child("a", run)).priority == 4);
+  CHECK(s.store().created(s.child("b", run)).labels == merged);
+  CHECK(s.store().created(s.child("b", run)).priority == 9);
+}
+
 TEST_CASE("a failed sub-workflow fails its task") {
   Scenario s(kParent, kChild);
   s.worker();

@@ -128,7 +128,7 @@ void Scenario::restart() {
   for (const auto& [name, options] : workers_) worker_back(name);
 }
 
-RunKey Scenario::submit(Value params) {
+RunKey Scenario::submit(Value params, SubmitOptions options) {
   const auto bound = workflow::bind_params(*specs_.at(""), params);
   REQUIRE(bound.has_value());
   const std::uint64_t token = next_token_++;
@@ -137,7 +137,9 @@ RunKey Scenario::submit(Value params) {
                    .workflow = specs_.at(""),
                    .bundle_hash = "hash",
                    .working_dir = "/work",
-                   .params = *bound}});
+                   .params = *bound,
+                   .labels = std::move(options.labels),
+                   .priority = options.priority}});
   const Reply& reply = replies_.at(token);
   REQUIRE(reply.result.has_value());
   last_run_ = std::get<Reply::RunAccepted>(*reply.result).run;

@@ -41,7 +41,12 @@ class Scenario {
   void unconfigure(const std::string& worker);  // from the next restart on
 
   // --- requests ---
-  RunKey submit(Value params = Value::object());
+  struct SubmitOptions {
+    std::map<std::string, std::string> labels;
+    std::optional<int> priority;
+  };
+  RunKey submit(Value params = Value::object()) { return submit(std::move(params), {}); }
+  RunKey submit(Value params, SubmitOptions options);
   // Submits another workflow into the same engine.
   RunKey submit_yaml(const std::string& yaml);
   Result<> cancel(RunKey run = {});

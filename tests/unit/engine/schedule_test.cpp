@@ -91,6 +91,25 @@ tasks:
                        "new first", "new leaf", "new behind"});
 }
 
+TEST_CASE("the priority of a submission takes the place of the workflow's, not of a task's own") {
+  Scenario s("priority: 5\ntasks: {plain: {command: [x]}, own: {command: [x], priority: 3}}");
+  s.worker({.cpus = 1});
+  const RunKey workflows = s.submit();  // its first task comes to an idle worker
+  const RunKey low = s.submit(Value::object(), {.labels = {}, .priority = 1});
+  const RunKey high = s.submit(Value::object(), {.labels = {}, .priority = 6});
+  CHECK(s.store().created(workflows).priority == 5);
+  CHECK(s.store().created(low).priority == 1);
+  s.restart();
+  s.all_succeed();
+  std::map<AttemptId, std::string> order;
+  for (const auto& [run, name] : {std::pair(workflows, "5 "), std::pair(low, "1 "), std::pair(high, "6 ")}) {
+    for (const std::string task : {"plain", "own"}) order[s.launch_of(task, run).attempt] = name + task;
+  }
+  Names names;
+  for (const auto& [attempt, name] : order) names.push_back(name);
+  CHECK(names == Names{"5 plain", "6 plain", "5 own", "1 own", "6 own", "1 plain"});
+}
+
 TEST_CASE("a pool bounds tasks across runs") {
   Scenario s("tasks: {t: {command: [x], pool: {db: 1}, matrix: {i: [1, 2]}}, heavy: {command: [x], pool: {db: 2}}}");
   s.worker();

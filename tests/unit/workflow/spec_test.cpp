@@ -70,7 +70,7 @@ TEST_CASE("what a task has when nothing is said") {
   CHECK_FALSE(task.condition);
   CHECK_FALSE(task.working_dir);
   CHECK_FALSE(task.environment);
-  CHECK(task.priority == 0);
+  CHECK_FALSE(task.priority);
 }
 
 TEST_CASE("defaults apply unless a task says otherwise") {
@@ -114,7 +114,8 @@ tasks:
   CHECK(taken.working_dir->source() == "/srv");
   CHECK(taken.runs_on.labels == std::vector<std::string>{"a", "b"});
   CHECK(taken.pools == std::map<std::string, std::int64_t>{{"db", 2}});
-  CHECK(taken.priority == 7);
+  CHECK_FALSE(taken.priority);
+  CHECK(workflow->priority == 7);
 
   const TaskSpec& own = task_of(*workflow, "own");
   CHECK(own.timeout == 1min);
@@ -204,6 +205,16 @@ TEST_CASE("what has no effect yet is warned of, in files without errors") {
   CHECK(good.diagnostics[1].severity == Severity::warning);
   CHECK(good.diagnostics[1].pos == SourcePos{2, 1});
   CHECK(problems_in(idle + "tasks: {a: {}}\n") == "3:9: the task `a` has nothing to do\n");
+}
+
+TEST_CASE("a workflow has so many labels at most") {
+  const auto problems = [](std::size_t count) {
+    std::string labels;
+    for (std::size_t i = 0; i < count; ++i) labels += fmt::format("l{}: x, ", i);
+    return problems_in("labels: {" + labels + "}\ntasks: {a: {run: x}}\n");
+  };
+  CHECK(problems(limits::kLabels).empty());
+  CHECK(problems(limits::kLabels + 1) == "1:9: `labels` has more than 64 labels\n");
 }
 
 TEST_CASE("schedules") {

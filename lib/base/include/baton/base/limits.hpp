@@ -29,6 +29,8 @@ inline constexpr std::size_t kAllPatternParts = 8'000;       // of a workflow
 inline constexpr std::size_t kPatternValues = 100;           // in the `enum` of a parameter with a pattern
 inline constexpr std::size_t kUsesDepth = 8;
 inline constexpr std::size_t kBundleFiles = 256;
+inline constexpr std::size_t kLabels = 64;  // of a workflow, and of a submission
+inline constexpr std::size_t kLabelBytes = 256;
 inline constexpr std::size_t kNameBytes = 64;         // and of an id
 inline constexpr std::size_t kIdentifierBytes = 256;  // environment variables, parameters, outputs
 

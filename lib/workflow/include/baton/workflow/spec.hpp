@@ -119,7 +119,7 @@ struct TaskSpec {
   Resources resources;
   RunsOn runs_on;
   std::map<std::string, std::int64_t> pools;  // name → slots
-  int priority = 0;                           // task's, workflow's if it has none
+  std::optional<int> priority;                // its own; nullopt: the run's
   std::optional<Duration> timeout;
   Duration grace = std::chrono::seconds(10);
   RetryPolicy retry;
@@ -141,11 +141,11 @@ struct WorkflowSpec {
   std::vector<ScheduleSpec> schedules;
   std::uint32_t max_active_runs = 0;   // 0: no limit
   std::uint32_t max_active_tasks = 0;  // in one run; 0: no limit
-  int priority = 0;
-  std::vector<TaskSpec> tasks;       // in file order, the finally tasks last
-  std::vector<std::uint32_t> by_id;  // indexes of `tasks` in alphabetical order of their ids; may be left empty
-  std::uint32_t finally_begin = 0;   // tasks[finally_begin..] run when all others have ended
-  graph::Dag dag;                    // over all tasks, by `needs` alone
+  std::optional<int> priority;         // of runs that are submitted without one
+  std::vector<TaskSpec> tasks;         // in file order, the finally tasks last
+  std::vector<std::uint32_t> by_id;    // indexes of `tasks` in alphabetical order of their ids; may be left empty
+  std::uint32_t finally_begin = 0;     // tasks[finally_begin..] run when all others have ended
+  graph::Dag dag;                      // over all tasks, by `needs` alone
   std::vector<std::pair<std::string, Template>> outputs;  // what a `uses` task of this workflow yields
   Retention retention;
   [[nodiscard]] const TaskSpec& task(TaskIndex index) const { return tasks[index.value()]; }
