@@ -114,14 +114,14 @@ void Questions::workflow_source(std::string reference, api::Done<api::SubmitRequ
       [reference = std::move(reference)](store::Queries& queries) -> Result<api::SubmitRequest> {
         const Result<RunKey> run = queries.resolve(reference);
         if (!run) return std::unexpected(run.error());
-        const Result<std::string> hash = queries.bundle_hash(*run);
-        if (!hash) return std::unexpected(hash.error());
-        const Result<std::string> contents = queries.bundle(*hash);
+        const auto stored = queries.source(*run);
+        if (!stored) return std::unexpected(stored.error());
+        const Result<std::string> contents = queries.bundle(stored->bundle_hash);
         if (!contents) return std::unexpected(contents.error());
         Result<workflow::Bundle> bundle = decode_bundle(*contents);
         if (!bundle) return std::unexpected(bundle.error());
         api::SubmitRequest source;
-        source.entry = std::move(bundle->entry);
+        source.entry = stored->used_path.empty() ? std::move(bundle->entry) : stored->used_path;
         source.files = std::move(bundle->files);
         return source;
       },

@@ -244,11 +244,11 @@ Result<std::string> SqliteQueries::bundle(const std::string& hash) {
   });
 }
 
-Result<std::string> SqliteQueries::bundle_hash(RunKey key) {
-  return guarded([&]() -> Result<std::string> {
-    Rows rows = statements_["SELECT bundle FROM runs WHERE key = ?1"].query(key);
+Result<Queries::Source> SqliteQueries::source(RunKey key) {
+  return guarded([&]() -> Result<Source> {
+    Rows rows = statements_["SELECT bundle, used_path FROM runs WHERE key = ?1"].query(key);
     if (!rows.next()) return fail(ErrorCode::not_found, "there is no such run");
-    return rows.text(0);
+    return Source{.bundle_hash = rows.text(0), .used_path = rows.text(1)};
   });
 }
 

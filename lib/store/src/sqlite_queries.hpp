@@ -26,7 +26,7 @@ class SqliteQueries : public Queries {
   Result<std::vector<LogSource>> logs(RunKey key, const std::string& task, std::uint32_t attempt, bool failed_only,
                                       std::size_t limit) override;
   Result<std::string> bundle(const std::string& hash) override;
-  Result<std::string> bundle_hash(RunKey key) override;
+  Result<Source> source(RunKey key) override;
   Result<engine::RunSnapshot> snapshot(RunKey key) override;
   Result<Statistics> statistics() override;
   Result<> copy_to(const std::string& path) override;

@@ -93,7 +93,7 @@ class FakeQueries final : public store::Queries {
     return found;
   }
   Result<std::string> bundle(const std::string&) override { return fail(ErrorCode::not_found, "no bundle"); }
-  Result<std::string> bundle_hash(RunKey) override { return fail(ErrorCode::not_found, "no bundle"); }
+  Result<Source> source(RunKey) override { return fail(ErrorCode::not_found, "no bundle"); }
   Result<engine::RunSnapshot> snapshot(RunKey) override { return fail(ErrorCode::not_found, "no run"); }
   Result<Statistics> statistics() override { return Statistics{}; }
   Result<> copy_to(const std::string&) override { return {}; }

@@ -223,7 +223,9 @@ TEST_CASE("a run's bundle is stored with it, and once") {
   Daemon daemon(path);
   for (std::uint64_t key = 1; key <= 2; ++key) {
     auto records = started_run(key);
-    std::get<engine::RunCreated>(records[0]).bundle_hash = "h1";
+    auto& created = std::get<engine::RunCreated>(records[0]);
+    created.bundle_hash = "h1";
+    if (key == 2) created.used_path = "sub/child.yaml";
     REQUIRE(daemon.commit(Batch{std::move(records), {{"h1", "contents"}}, at_ms(1)}));
   }
   const auto bundle = [&](const std::string& hash) {
@@ -231,7 +233,10 @@ TEST_CASE("a run's bundle is stored with it, and once") {
   };
   CHECK(bundle("h1") == "contents");
   CHECK(bundle("h2").error().code == ErrorCode::not_found);
-  CHECK(daemon.ask<std::string>([](Queries& queries) { return queries.bundle_hash(RunKey(2)); }) == "h1");
+  const auto source = daemon.ask<Queries::Source>([](Queries& queries) { return queries.source(RunKey(2)); });
+  REQUIRE(source);
+  CHECK(source->bundle_hash == "h1");
+  CHECK(source->used_path == "sub/child.yaml");
   // A run without its bundle could never go on.
   auto records = started_run(3);
   std::get<engine::RunCreated>(records[0]).bundle_hash = "missing";

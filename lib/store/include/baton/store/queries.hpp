@@ -58,7 +58,11 @@ class Queries {
   virtual Result<std::vector<LogSource>> logs(RunKey key, const std::string& task, std::uint32_t attempt,
                                               bool failed_only, std::size_t limit) = 0;
   virtual Result<std::string> bundle(const std::string& hash) = 0;
-  virtual Result<std::string> bundle_hash(RunKey key) = 0;
+  struct Source {
+    std::string bundle_hash;
+    std::string used_path;  // of a child run: its file in the bundle; else empty
+  };
+  virtual Result<Source> source(RunKey key) = 0;
   // A run with everything needed to retry it.
   virtual Result<engine::RunSnapshot> snapshot(RunKey key) = 0;
 
