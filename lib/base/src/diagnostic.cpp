@@ -59,6 +59,19 @@ std::string render(const Diagnostic& diagnostic, std::string_view source) {
   return out;
 }
 
+std::string in_one_line(const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) {
+    if (diagnostic.severity != Severity::error) continue;
+    text += text.empty() ? "" : "; ";
+    text += diagnostic.file;
+    if (diagnostic.pos.line != 0) text += fmt::format(":{}:{}", diagnostic.pos.line, diagnostic.pos.column);
+    text += fmt::format(": {}", diagnostic.message);
+    if (!diagnostic.hint.empty()) text += fmt::format(" ({})", diagnostic.hint);
+  }
+  return text;
+}
+
 bool has_errors(const std::vector<Diagnostic>& diagnostics) {
   return std::any_of(diagnostics.begin(), diagnostics.end(),
                      [](const Diagnostic& d) { return d.severity == Severity::error; });

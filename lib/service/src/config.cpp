@@ -208,16 +208,6 @@ class Reader {
   Problems& problems_;
 };
 
-bool is_blank(std::string_view text) {
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    const std::size_t first = line.find_first_not_of(" \t\r");
-    if (first != std::string_view::npos && line[first] != '#') return false;
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-  }
-  return true;
-}
-
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail_errno(errno, path);
@@ -236,7 +226,7 @@ ConfigResult parse_config(std::string_view file_name, std::string_view text) {
   Problems problems(std::string(file_name), source);
   Config config;
   // A file of nothing but comments is a configuration without wishes.
-  if (!is_blank(text)) {
+  if (!workflow::is_blank(text)) {
     if (const auto tree = workflow::Tree::read(source, problems)) config = Reader(problems).read(tree->root());
   }
   if (config.workers.empty()) config.workers.push_back({.name = "local", .labels = {}, .custom_milli = {}, .pos = {}});
@@ -252,11 +242,7 @@ Result<Config> load_config(const std::string& path, bool must_exist) {
   if (!text) return std::unexpected(text.error());
   ConfigResult result = parse_config(path, *text);
   if (result.config) return std::move(*result.config);
-  const auto first = std::ranges::find(result.diagnostics, Severity::error, &Diagnostic::severity);
-  const auto errors = std::ranges::count(result.diagnostics, Severity::error, &Diagnostic::severity);
-  return fail(ErrorCode::invalid_argument, "{}:{}:{}: {}{}{}", path, first->pos.line, first->pos.column, first->message,
-              first->hint.empty() ? "" : fmt::format(" ({})", first->hint),
-              errors > 1 ? fmt::format(" (and {} more)", errors - 1) : "");
+  return fail(ErrorCode::invalid_argument, "{}", in_one_line(result.diagnostics));
 }
 
 }  // namespace baton::service

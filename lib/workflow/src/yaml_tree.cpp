@@ -30,6 +30,16 @@ std::optional<Node> Node::find(std::string_view key) const {
   return std::nullopt;
 }
 
+bool is_blank(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first != std::string_view::npos && line[first] != '#') return false;
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return true;
+}
+
 std::uint32_t Tree::add(const NodeData& node) {
   if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<NodeData[]>(kChunk));
   data(size_) = node;

@@ -107,6 +107,9 @@ class Tree {
   std::uint32_t root_ = 0;
 };
 
+// Nothing but comments and white space, which is no document.
+bool is_blank(std::string_view text);
+
 inline NodeKind Node::kind() const { return tree_->data(index_).kind; }
 inline bool Node::is_quoted() const { return tree_->data(index_).quoted; }
 inline std::string_view Node::text() const { return tree_->text(tree_->data(index_)); }

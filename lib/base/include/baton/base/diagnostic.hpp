@@ -29,6 +29,9 @@ struct Diagnostic {
 // caret, control characters escaped; `source` may be empty. Ends with a newline.
 std::string render(const Diagnostic& diagnostic, std::string_view source);
 
+// All errors in one line, without their source lines: FILE:LINE:COLUMN: message (hint); …
+std::string in_one_line(const std::vector<Diagnostic>& diagnostics);
+
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
 }  // namespace baton

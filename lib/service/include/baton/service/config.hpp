@@ -52,8 +52,8 @@ struct ConfigResult {
 // An empty text gives the defaults.
 ConfigResult parse_config(std::string_view file_name, std::string_view text);
 
-// Reads and parses `path`; if it does not exist: the defaults, unless `must_exist`. An error is one line: the first
-// diagnostic with its position, and how many more there are.
+// Reads and parses `path`; if it does not exist: the defaults, unless `must_exist`. An error is one line: all
+// that is wrong, with the positions.
 Result<Config> load_config(const std::string& path, bool must_exist);
 
 }  // namespace baton::service
