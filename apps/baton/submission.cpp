@@ -60,14 +60,15 @@ api::Answer<views::RunView> submit_workflow(Session& session, const SubmitOption
   if (!labels) return refuse(labels.error());
   auto loaded = load_workflow(session, options.file);
   if (!loaded) return std::unexpected(loaded.error());
-  if (const auto bound = workflow::bind_params(*loaded->workflow, *params); !bound) {
+  auto values = typed(*params, *loaded->workflow);
+  if (const auto bound = workflow::bind_params(*loaded->workflow, values); !bound) {
     return refuse(ErrorCode::invalid_argument, "{}", bound.error().message);
   }
 
   api::SubmitRequest request;
   request.entry = loaded->files.bundle.entry;
   request.files = std::move(loaded->files.bundle.files);
-  request.params = *std::move(params);
+  request.params = std::move(values);
   request.working_dir = loaded->files.working_dir;
   request.labels = *std::move(labels);
   request.priority = options.priority;

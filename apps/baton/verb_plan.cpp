@@ -17,7 +17,7 @@ Action declare_plan(Arguments& arguments) {
     if (!params) return refuse(params.error());
     const auto loaded = load_workflow(session, options->file);
     if (!loaded) return std::unexpected(loaded.error());
-    const auto bound = workflow::bind_params(*loaded->workflow, *params);
+    const auto bound = workflow::bind_params(*loaded->workflow, typed(*params, *loaded->workflow));
     if (!bound) return refuse(ErrorCode::invalid_argument, "{}", bound.error().message);
     auto plan = make_plan(*loaded->workflow, *bound);
     if (!plan) return refuse(plan.error());

@@ -35,6 +35,18 @@ void print_reply(Session& session, const api::RetryReply& reply, bool dry_run) {
   if (reply.instances.size() > shown) session.out.print("  … and {} more\n", reply.instances.size() - shown);
 }
 
+// Only the run's workflow knows the types of what -p gives.
+api::Answer<nlohmann::json> typed_for_run(api::Client& client, const std::string& run, const GivenParams& params) {
+  if (params.texts.empty()) return params.values;
+  auto source = client.workflow_source(run);
+  if (!source) return std::unexpected(source.error());
+  const auto parsed = workflow::parse_bundle({source->entry, std::move(source->files)});
+  if (parsed.workflow == nullptr) {
+    return refuse(ErrorCode::internal, "the workflow of run {} does not validate with this version of baton", run);
+  }
+  return typed(params, *parsed.workflow);
+}
+
 }  // namespace
 
 Action declare_retry(Arguments& arguments) {
@@ -54,7 +66,11 @@ Action declare_retry(Arguments& arguments) {
     if (!params) return refuse(params.error());
     auto client = session.connect();
     if (!client) return std::unexpected(client.error());
-    const auto reply = client->retry({options->run, options->from, *std::move(params), options->dry_run});
+    const auto run = client->run(options->run);  // `last` may be another one a moment later
+    if (!run) return std::unexpected(run.error());
+    auto values = typed_for_run(*client, run->id, *params);
+    if (!values) return std::unexpected(values.error());
+    const auto reply = client->retry({run->id, options->from, *std::move(values), options->dry_run});
     if (!reply) return std::unexpected(reply.error());
     print_reply(session, *reply, options->dry_run);
     return kExitSucceeded;

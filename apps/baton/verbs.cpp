@@ -49,7 +49,7 @@ std::span<const Verb> verbs() { return kVerbs; }
 
 void ParamOptions::declare(Arguments& arguments) {
   arguments.texts("-p,--param", assignments, "KEY=VALUE", "A parameter; may be given again and again");
-  arguments.text("--params-file", file, "FILE", "Parameters as a JSON object; -p wins");
+  arguments.text("--params-file", file, "FILE", "Parameters as YAML or JSON; -p wins");
 }
 
 }  // namespace baton::cli

@@ -127,21 +127,15 @@ CheckedWorkflow check(const WorkflowFiles& files) {
   return result;
 }
 
-Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, const std::string& file) {
-  nlohmann::json params = nlohmann::json::object();
+Result<GivenParams> read_params(const std::vector<std::string>& assignments, const std::string& file) {
+  GivenParams params;
   if (!file.empty()) {
     const auto text = read_file(file, kParamsFileBytes);
     if (!text) return fail(ErrorCode::invalid_argument, "{}", text.error().message);
     if (text->size() > kParamsFileBytes) return fail(ErrorCode::limit, "{} is larger than 1 MiB", shown_file(file));
-    bool too_deep = false;
-    const auto shallow = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-      too_deep = too_deep || depth > static_cast<int>(limits::kJsonDepth);
-      return !too_deep;
-    };
-    params = nlohmann::json::parse(*text, shallow, /*allow_exceptions=*/false);
-    if (too_deep || !params.is_object()) {
-      return fail(ErrorCode::invalid_argument, "{} is not a JSON object such as {{\"C\": 0.1}}", shown_file(file));
-    }
+    auto values = workflow::read_params_file(shown_file(file), *text);
+    if (!values) return std::unexpected(values.error());
+    params.values = *std::move(values);
   }
   for (const std::string& assignment : assignments) {
     const std::size_t equals = assignment.find('=');
@@ -149,11 +143,18 @@ Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, 
     if (equals == std::string::npos || !is_identifier(name)) {
       return fail(ErrorCode::invalid_argument, "-p {}: a parameter is given as key=value", assignment);
     }
-    const std::string value = assignment.substr(equals + 1);
+    std::string value = assignment.substr(equals + 1);
     if (!is_valid_utf8(value)) return fail(ErrorCode::invalid_argument, "-p {}: the value is not UTF-8", name);
-    params[name] = value;
+    params.values.erase(name);
+    params.texts.insert_or_assign(name, std::move(value));
   }
   return params;
+}
+
+nlohmann::json typed(const GivenParams& params, const workflow::WorkflowSpec& workflow) {
+  nlohmann::json values = params.values;
+  values.update(workflow::typed_params(workflow, params.texts));
+  return values;
 }
 
 }  // namespace baton::cli

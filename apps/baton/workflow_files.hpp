@@ -41,7 +41,13 @@ CheckedWorkflow check(const WorkflowFiles& files);
 // `path` of a bundle as the user would name it.
 std::string shown_path(const WorkflowFiles& files, const std::string& path);
 
-// -p key=value, over the values of a JSON file. Values from -p are text; the workflow's declarations give them types.
-Result<nlohmann::json> read_params(const std::vector<std::string>& assignments, const std::string& file);
+// Values of a file have their types; those of -p are text, to which the workflow's declarations give types.
+struct GivenParams {
+  nlohmann::json values = nlohmann::json::object();
+  std::map<std::string, std::string> texts;
+};
+// -p key=value, over the values of a YAML or JSON file.
+Result<GivenParams> read_params(const std::vector<std::string>& assignments, const std::string& file);
+nlohmann::json typed(const GivenParams& params, const workflow::WorkflowSpec& workflow);
 
 }  // namespace baton::cli

@@ -11,12 +11,19 @@ namespace {
 
 Result<Value> child_params(const Run& run, TaskIndex task, std::uint32_t index, const workflow::UsesWorkflow& uses) {
   Value values = Value::object();
+  std::map<std::string, std::string> texts;
   const RunContext context(run, task, index);
   for (const auto& [name, value] : uses.with) {
     auto evaluated = value.evaluate(context);
     if (!evaluated) return fail(evaluated.error().code, "with.{}: {}", name, evaluated.error().message);
-    values[name] = *std::move(evaluated);
+    // Outputs are text, and so is what is written down.
+    if (evaluated->is_string()) {
+      texts.emplace(name, evaluated->get<std::string>());
+    } else {
+      values[name] = *std::move(evaluated);
+    }
   }
+  values.update(workflow::typed_params(*uses.workflow, texts));
   return workflow::bind_params(*uses.workflow, values);
 }
 

@@ -63,10 +63,11 @@ Result<Value> bind_number(const Value& value) {
   return wrong(value, "a number");
 }
 
+// As it was written: tasks see `90s` where 90s was given.
 Result<Value> bind_duration(const std::string& text) {
   const auto duration = parse_duration(text);
   if (!duration) return fail(duration.error().code, "is wrong: {}", duration.error().message);
-  return Value(format_duration(*duration));
+  return Value(text == "0" ? "0s" : text);
 }
 
 Result<Value> bind_type(ParamType type, const Value& value) {
@@ -90,6 +91,13 @@ Result<Value> bind_type(ParamType type, const Value& value) {
   return wrong(value, "of a known type");
 }
 
+// `90s` and `1m30s` are the same.
+bool same(ParamType type, const Value& left, const Value& right) {
+  if (type != ParamType::duration) return left == right;
+  return parse_duration(left.get_ref<const std::string&>()).value() ==
+         parse_duration(right.get_ref<const std::string&>()).value();
+}
+
 std::string bound_text(const ParamSpec& param, double bound) {
   if (param.type == ParamType::duration) return format_duration(Duration(std::llround(bound * 1e6)));
   return fmt::format("{}", bound);
@@ -97,7 +105,8 @@ std::string bound_text(const ParamSpec& param, double bound) {
 
 Result<> check_limits(const ParamSpec& param, const Value& value) {
   const auto& allowed = param.enumeration;
-  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+  const auto is_it = [&](const Value& one) { return same(param.type, one, value); };
+  if (!allowed.empty() && std::none_of(allowed.begin(), allowed.end(), is_it)) {
     std::string list;
     for (const Value& one : allowed) list += (list.empty() ? "" : ", ") + shown_value(one);
     return fail(ErrorCode::invalid_argument, "must be one of {}, not `{}`", list, shown_value(value));
@@ -125,6 +134,18 @@ Result<> check_limits(const ParamSpec& param, const Value& value) {
 
 }  // namespace
 
+namespace {
+
+// Where a value has a type of its own, text is only text. What could be nothing else has its usual message.
+Result<Value> refuse_text(const ParamSpec& param, const Value& text) {
+  auto converted = bind_value(param, text);
+  if (!converted) return converted;
+  return fail(ErrorCode::invalid_argument, "must be of the type {}, not the text \"{}\"", to_string(param.type),
+              shown_value(text));
+}
+
+}  // namespace
+
 Result<Value> bind_value(const ParamSpec& param, const Value& value) {
   if (value.is_string() && value.get_ref<const std::string&>().size() > limits::kParamValueBytes) {
     return fail(ErrorCode::limit, "is longer than the {} bytes that a parameter may have", limits::kParamValueBytes);
@@ -135,11 +156,24 @@ Result<Value> bind_value(const ParamSpec& param, const Value& value) {
   return bound;
 }
 
+bool takes_text(ParamType type) { return type == ParamType::string || type == ParamType::duration; }
+
 std::vector<std::string_view> param_names(const std::vector<ParamSpec>& params) {
   std::vector<std::string_view> names;
   names.reserve(params.size());
   for (const ParamSpec& param : params) names.push_back(param.name);
   return names;
+}
+
+Value typed_params(const WorkflowSpec& workflow, const std::map<std::string, std::string>& texts) {
+  Value result = Value::object();
+  for (const auto& [name, text] : texts) {
+    const auto param = std::find_if(workflow.params.begin(), workflow.params.end(),
+                                    [&](const ParamSpec& candidate) { return candidate.name == name; });
+    auto typed = param == workflow.params.end() ? Result<Value>(text) : bind_type(param->type, text);
+    result[name] = typed ? *std::move(typed) : Value(text);
+  }
+  return result;
 }
 
 Result<Value> bind_params(const WorkflowSpec& workflow, const Value& submitted) {
@@ -155,7 +189,7 @@ Result<Value> bind_params(const WorkflowSpec& workflow, const Value& submitted) 
       result[param.name] = param.default_value;
       continue;
     }
-    auto value = bind_value(param, given);
+    auto value = given.is_string() && !takes_text(param.type) ? refuse_text(param, given) : bind_value(param, given);
     if (!value) errors.push_back(fmt::format("parameter `{}` {}", param.name, value.error().message));
     result[param.name] = value ? *std::move(value) : Value();
   }

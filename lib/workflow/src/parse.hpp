@@ -107,6 +107,8 @@ void build_graph(FileContext& file, std::vector<graph::Dag::Edge> edges, std::ve
 
 // The one value of a parameter; its type converted where text was given. Errors do not name the parameter.
 Result<Value> bind_value(const ParamSpec& param, const Value& value);
+// Whether its values are text; for all others text has to be converted.
+bool takes_text(ParamType type);
 // A value in the file itself, which must have the declared type as it stands. `key` is for messages.
 std::optional<Value> read_param_value(Problems& problems, Node node, const ParamSpec& param, std::string_view key);
 // For messages: the parameters' names, for "did you mean".

@@ -38,8 +38,7 @@ std::optional<Value> read_param_value(Problems& problems, Node node, const Param
     return std::nullopt;
   }
   // Text is only converted where a command line or an environment cannot say otherwise.
-  const bool takes_text = param.type == ParamType::string || param.type == ParamType::duration;
-  if (is_string(node) && !takes_text) {
+  if (is_string(node) && !takes_text(param.type)) {
     wrong_type(problems, node, key, fmt::format("a value of the type {}", to_string(param.type)));
     return std::nullopt;
   }

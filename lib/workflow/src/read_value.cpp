@@ -56,7 +56,7 @@ constexpr std::array kSynonyms{
 };
 
 // A word from a file as a message shows it: not more than a name's length.
-std::string_view shown(std::string_view word) { return word.substr(0, 2 * limits::kNameBytes); }
+std::string_view shown_word(std::string_view word) { return word.substr(0, 2 * limits::kNameBytes); }
 
 }  // namespace
 
@@ -86,7 +86,7 @@ bool expect_list(Problems& problems, Node node, std::string_view key) {
 std::optional<std::string> read_string(Problems& problems, Node node, std::string_view key) {
   if (is_string(node)) return std::string(node.text());
   std::string hint;
-  if (node.is_scalar()) hint = fmt::format("put it in quotes if it is text: \"{}\"", shown(node.text()));
+  if (node.is_scalar()) hint = fmt::format("put it in quotes if it is text: \"{}\"", shown_word(node.text()));
   wrong_type(problems, node, key, "a string", std::move(hint));
   return std::nullopt;
 }
@@ -99,14 +99,14 @@ std::optional<std::string> read_text(Problems& problems, Node node, std::string_
 
 bool check_name(Problems& problems, Node node, std::string_view what) {
   if (is_name(node.text())) return true;
-  problems.error(node.offset(), fmt::format("`{}` cannot be {}", shown(node.text()), what),
+  problems.error(node.offset(), fmt::format("`{}` cannot be {}", shown_word(node.text()), what),
                  "a name has up to 64 letters, digits, `_`, `.` and `-`, and begins with a letter or digit");
   return false;
 }
 
 bool check_identifier(Problems& problems, Node node, std::string_view what) {
   if (is_identifier(node.text())) return true;
-  problems.error(node.offset(), fmt::format("`{}` cannot be {}", shown(node.text()), what),
+  problems.error(node.offset(), fmt::format("`{}` cannot be {}", shown_word(node.text()), what),
                  "it has letters, digits and `_`, and does not begin with a digit");
   return false;
 }
@@ -171,9 +171,10 @@ std::optional<std::size_t> read_choice(Problems& problems, Node node, std::strin
   if (is_string(node)) {
     const auto found = std::find(words.begin(), words.end(), node.text());
     if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-    problems.error(node.offset(),
-                   fmt::format("`{}` cannot be `{}`: it is one of {}", key, shown(node.text()), fmt::join(words, ", ")),
-                   problems.did_you_mean(node.text(), words));
+    problems.error(
+        node.offset(),
+        fmt::format("`{}` cannot be `{}`: it is one of {}", key, shown_word(node.text()), fmt::join(words, ", ")),
+        problems.did_you_mean(node.text(), words));
   } else {
     wrong_type(problems, node, key, fmt::format("one of {}", fmt::join(words, ", ")));
   }
@@ -188,7 +189,8 @@ void unknown_key(Problems& problems, Node key, std::string_view where, std::span
     hint = fmt::format("did you mean `{}`?", synonym.ours);
   }
   if (hint.empty()) hint = problems.did_you_mean(word, names);
-  problems.error(key.offset(), fmt::format("unknown key `{}`{}{}", shown(word), where.empty() ? "" : " in ", where),
+  problems.error(key.offset(),
+                 fmt::format("unknown key `{}`{}{}", shown_word(word), where.empty() ? "" : " in ", where),
                  std::move(hint));
 }
 

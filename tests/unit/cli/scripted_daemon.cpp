@@ -72,7 +72,7 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
     if (at + 1 < script_.tasks.size()) page.next_cursor = std::to_string(at + 1);
     answer(done, std::move(page));
   }
-  void workflow_source(std::string, api::Done<api::SubmitRequest> done) override { answer(done, api::SubmitRequest{}); }
+  void workflow_source(std::string, api::Done<api::SubmitRequest> done) override { answer(done, script_.source); }
   void why(std::string, std::string, api::Done<std::string> done) override { answer(done, std::string()); }
   void cancel(std::string reference, std::string, api::Done<views::RunView> done) override {
     {
@@ -81,7 +81,13 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
     }
     answer(done, script_.run);
   }
-  void retry(api::RetryRequest, api::Done<api::RetryReply> done) override { answer(done, api::RetryReply{}); }
+  void retry(api::RetryRequest request, api::Done<api::RetryReply> done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      retries_.push_back(std::move(request));
+    }
+    answer(done, api::RetryReply{});
+  }
   void decide(api::DecideRequest, api::Done<views::RunView> done) override { answer(done, script_.run); }
   void events(api::EventQuery query, api::Done<std::shared_ptr<api::EventSource>> done) override {
     {
@@ -122,6 +128,10 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
     const std::lock_guard lock(mutex_);
     return event_queries_;
   }
+  std::vector<api::RetryRequest> retries() const {
+    const std::lock_guard lock(mutex_);
+    return retries_;
+  }
   std::vector<std::string> cancelled() const {
     const std::lock_guard lock(mutex_);
     return cancelled_;
@@ -139,6 +149,7 @@ class ScriptedDaemon::ScriptedBackend : public api::Backend {
   mutable std::mutex mutex_;
   std::vector<api::EventQuery> event_queries_;
   std::vector<std::string> cancelled_;
+  std::vector<api::RetryRequest> retries_;
 };
 
 ScriptedDaemon::ScriptedDaemon(const std::string& socket, Script script)
@@ -165,6 +176,7 @@ void ScriptedDaemon::say_stopped() {
 }
 
 std::vector<api::EventQuery> ScriptedDaemon::event_queries() const { return backend_->event_queries(); }
+std::vector<api::RetryRequest> ScriptedDaemon::retries() const { return backend_->retries(); }
 std::vector<std::string> ScriptedDaemon::cancelled() const { return backend_->cancelled(); }
 
 }  // namespace baton::test

@@ -20,6 +20,7 @@ struct Script {
   bool streams_end = false;                               // behind the events; otherwise they wait for more
   std::vector<std::pair<std::string, std::string>> logs;  // task → bytes
   bool logs_break = false;                                // behind these bytes
+  api::SubmitRequest source;                              // the run's workflow
 };
 
 class ScriptedDaemon {
@@ -33,6 +34,7 @@ class ScriptedDaemon {
 
   [[nodiscard]] std::vector<api::EventQuery> event_queries() const;
   [[nodiscard]] std::vector<std::string> cancelled() const;
+  [[nodiscard]] std::vector<api::RetryRequest> retries() const;
 
  private:
   class ScriptedBackend;

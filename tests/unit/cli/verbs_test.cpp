@@ -83,6 +83,18 @@ TEST_CASE("retry --from takes a task") {
         Error{ErrorCode::invalid_argument, "--from takes a task, with all of its instances: --from train"});
 }
 
+TEST_CASE("retry gives the values of -p the types that the run's workflow declares") {
+  Console console;
+  Script told = script("failed", {});
+  told.source.entry = "w.yaml";
+  told.source.files = {{"w.yaml", "params: {n: 1, name: x}\ntasks: {a: {run: x}}\n"}};
+  const ScriptedDaemon daemon(console.socket(), told);
+  CHECK(performed(console, {"retry", "last", "-p", "n=5", "-p", "name=7"}) == kExitSucceeded);
+  REQUIRE(daemon.retries().size() == 1);
+  CHECK(daemon.retries()[0].run == "r1");
+  CHECK(daemon.retries()[0].params == nlohmann::json{{"n", 5}, {"name", "7"}});
+}
+
 TEST_CASE("what has no effect yet is warned of, but for -q, and is no failure") {
   const std::string text = "schedule: [{every: 1h}]\ntasks: {a: {run: x}}\n";
   Console console;

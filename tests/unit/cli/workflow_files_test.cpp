@@ -123,18 +123,38 @@ TEST_CASE("diagnostics name files as the user did, with the source line") {
   CHECK(checked.report.find("    rum: echo\n") != std::string::npos);
 }
 
-TEST_CASE("parameters come from a JSON file, and -p wins") {
+TEST_CASE("parameters come from a JSON or YAML file, and -p wins") {
   const test::TempFolder folder;
-  const std::string file = folder.write("p.json", R"({"C": 0.1, "name": "x", "deep": false})");
-  const auto params = read_params({"C=1", "url=a=b", "empty="}, file);
+  for (const std::string& file :
+       {folder.write("p.json", R"({"C": 0.1, "name": "x\ud83d\ude00", "deep": false, "n": 3})"),
+        folder.write("p.yaml", "# of a run\nC: 0.1\nname: \"x\\U0001f600\"\ndeep: false\nn: 3\n")}) {
+    INFO(file);
+    const auto params = read_params({"C=1", "url=a=b", "empty="}, file);
+    REQUIRE(params);
+    CHECK(params->values == nlohmann::json{{"name", "x😀"}, {"deep", false}, {"n", 3}});
+    CHECK(params->texts == std::map<std::string, std::string>{{"C", "1"}, {"url", "a=b"}, {"empty", ""}});
+  }
+  CHECK(read_params({}, "")->values == nlohmann::json::object());
+  CHECK(read_params({}, folder.write("empty.yaml", "# nothing\n"))->values == nlohmann::json::object());
+}
+
+TEST_CASE("values of -p get the types that the workflow declares, those of a file have their own") {
+  const test::TempFolder folder;
+  const auto files =
+      collect(folder.write("w.yaml", "params: {n: 1, on: false, name: x, wait: 5s}\ntasks: {a: {run: x}}\n"));
+  REQUIRE(files);
+  const auto workflow = check(*files).workflow;
+  REQUIRE(workflow);
+  const auto params = read_params({"n=5", "name=7", "no=1", "wait=90s"}, folder.write("p.json", R"({"on": "true"})"));
   REQUIRE(params);
-  CHECK(*params == nlohmann::json{{"C", "1"}, {"name", "x"}, {"deep", false}, {"url", "a=b"}, {"empty", ""}});
-  CHECK(*read_params({}, "") == nlohmann::json::object());
+  const auto values = typed(*params, *workflow);
+  CHECK(values == nlohmann::json{{"n", 5}, {"name", "7"}, {"no", "1"}, {"wait", "90s"}, {"on", "true"}});
+  CHECK(typed(*read_params({"n=x"}, ""), *workflow) == nlohmann::json{{"n", "x"}});
 }
 
 TEST_CASE("parameters that cannot be read are wrong arguments") {
   const test::TempFolder folder;
-  const auto refused = [](const Result<nlohmann::json>& params) {
+  const auto refused = [](const Result<GivenParams>& params) {
     return !params && params.error().code == ErrorCode::invalid_argument;
   };
   CHECK(refused(read_params({"novalue"}, "")));
@@ -144,6 +164,9 @@ TEST_CASE("parameters that cannot be read are wrong arguments") {
   CHECK(refused(read_params({}, folder / "none.json")));
   CHECK(refused(read_params({}, folder.write("list.json", "[1]"))));
   CHECK(refused(read_params({}, folder.write("bad.json", "{"))));
+  const std::string file = folder.write("bad.yaml", "a: 1\nb: 2\nb: .inf\na: 3\n");
+  CHECK(read_params({}, file).error().message == file + ":3:1: duplicate key `b` (it stands first in line 2); " + file +
+                                                     ":4:1: duplicate key `a` (it stands first in line 1)");
   CHECK(refused(read_params({}, folder.write("deep.json", "{\"a\":" + std::string(100'000, '[')))));
 }
 

@@ -34,19 +34,41 @@ Value bound_of(const Value& submitted) {
   return *bound;
 }
 
+Value typed_of(const std::map<std::string, std::string>& texts) { return typed_params(*parsed(kParams), texts); }
+
 }  // namespace
 
+TEST_CASE("text is not taken for another type") {
+  CHECK(bind_error_of({{"i", "5"}}) == "parameter `i` must be of the type int, not the text \"5\"");
+  CHECK(bind_error_of({{"n", "0.5"}}) == "parameter `n` must be of the type number, not the text \"0.5\"");
+  CHECK(bind_error_of({{"b", "true"}}) == "parameter `b` must be of the type bool, not the text \"true\"");
+}
+
+TEST_CASE("a duration stays as it was written") {
+  CHECK(bound_of({{"d", "90s"}})["d"] == "90s");
+  CHECK(bound_of({{"d", "1m30s"}})["d"] == "1m30s");
+  CHECK(bound_of({{"d", "1.5m"}})["d"] == "1.5m");
+  CHECK(bound_of({{"d", "0"}})["d"] == "0s");
+  const auto workflow =
+      parsed("params: {d: {type: duration, default: 1m30s, enum: [90s, 2m]}}\ntasks: {a: {run: x}}\n");
+  CHECK((*bind_params(*workflow, Value::object()))["d"] == "1m30s");
+  CHECK((*bind_params(*workflow, {{"d", "120s"}}))["d"] == "120s");
+  CHECK(bind_params(*workflow, {{"d", "91s"}}).error().message == "parameter `d` must be one of 90s, 2m, not `91s`");
+}
+
 TEST_CASE("defaults are filled in") {
-  const Value expected{{"s", "v1"}, {"i", 3}, {"n", 0.5}, {"b", false}, {"d", "1m30s"}, {"e", "x"}, {"o", nullptr}};
+  const Value expected{{"s", "v1"}, {"i", 3}, {"n", 0.5}, {"b", false}, {"d", "90s"}, {"e", "x"}, {"o", nullptr}};
   CHECK(bound_of(Value::object()) == expected);
   CHECK(bound_of(nullptr) == expected);
   CHECK(bound_of({{"i", nullptr}}) == expected);
 }
 
 TEST_CASE("values that come as text are converted") {
-  const Value bound =
-      bound_of({{"s", "v22"}, {"i", "42"}, {"n", "1e3"}, {"b", "true"}, {"d", "60m"}, {"e", "y"}, {"o", "-7"}});
-  CHECK(bound == Value{{"s", "v22"}, {"i", 42}, {"n", 1000.0}, {"b", true}, {"d", "1h"}, {"e", "y"}, {"o", -7}});
+  const Value typed = typed_of(
+      {{"s", "v22"}, {"i", "42"}, {"n", "1e3"}, {"b", "true"}, {"d", "60m"}, {"e", "y"}, {"o", "-7"}, {"no", "1"}});
+  CHECK(typed ==
+        Value{{"s", "v22"}, {"i", 42}, {"n", 1000.0}, {"b", true}, {"d", "60m"}, {"e", "y"}, {"o", -7}, {"no", "1"}});
+  CHECK(bound_of({{"i", 42}, {"n", 1000.0}, {"b", true}, {"o", -7}})["o"] == -7);
   CHECK(bound_of({{"i", 4.0}})["i"].is_number_integer());
   CHECK(bound_of({{"n", 4}})["n"] == 4);
   CHECK(bound_of({{"d", 0}})["d"] == "0s");
@@ -61,7 +83,7 @@ TEST_CASE("values of a wrong type or outside of their limits are refused") {
   CHECK(bind_error_of({{"i", 18446744073709551615u}}) ==
         "parameter `i` must be an integer of at most 64 bits, not `18446744073709551615`");
   CHECK(bind_error_of({{"i", 0}}) == "parameter `i` must be at least 1, not `0`");
-  CHECK(bind_error_of({{"i", "101"}}) == "parameter `i` must be at most 100, not `101`");
+  CHECK(bind_error_of({{"i", 101}}) == "parameter `i` must be at most 100, not `101`");
   CHECK(bind_error_of({{"n", "nan"}}) == "parameter `n` must be a number, not `nan`");
   CHECK(bind_error_of({{"n", "inf"}}) == "parameter `n` must be a number, not `inf`");
   CHECK(bind_error_of({{"b", "yes"}}) == "parameter `b` must be true or false, not `yes`");

@@ -195,6 +195,16 @@ TEST_CASE("a literal that is too large for an environment variable is known befo
         "7:10: `B` has at least 98306 bytes, over the 98304 that an environment variable may have\n");
 }
 
+TEST_CASE("a workflow has so many labels at most") {
+  const auto problems = [](std::size_t count) {
+    std::string labels;
+    for (std::size_t i = 0; i < count; ++i) labels += fmt::format("l{}: x, ", i);
+    return problems_in("labels: {" + labels + "}\ntasks: {a: {run: x}}\n");
+  };
+  CHECK(problems(limits::kLabels).empty());
+  CHECK(problems(limits::kLabels + 1) == "1:9: `labels` has more than 64 labels\n");
+}
+
 TEST_CASE("what has no effect yet is warned of, in files without errors") {
   const std::string idle = "schedule: [{every: 1h}]\nretention: {runs: 1d}\n";
   const auto good = parse_workflow("test.yaml", idle + "tasks: {a: {run: x}}\n");
@@ -205,16 +215,6 @@ TEST_CASE("what has no effect yet is warned of, in files without errors") {
   CHECK(good.diagnostics[1].severity == Severity::warning);
   CHECK(good.diagnostics[1].pos == SourcePos{2, 1});
   CHECK(problems_in(idle + "tasks: {a: {}}\n") == "3:9: the task `a` has nothing to do\n");
-}
-
-TEST_CASE("a workflow has so many labels at most") {
-  const auto problems = [](std::size_t count) {
-    std::string labels;
-    for (std::size_t i = 0; i < count; ++i) labels += fmt::format("l{}: x, ", i);
-    return problems_in("labels: {" + labels + "}\ntasks: {a: {run: x}}\n");
-  };
-  CHECK(problems(limits::kLabels).empty());
-  CHECK(problems(limits::kLabels + 1) == "1:9: `labels` has more than 64 labels\n");
 }
 
 TEST_CASE("schedules") {

@@ -172,8 +172,12 @@ ParseResult parse_workflow(std::string_view file_name, std::string_view text);
 // bundle; empty if the file cannot be read as YAML (parse_bundle will say why).
 std::vector<std::string> used_paths(std::string_view file_name, std::string_view text);
 
-// Checks submitted values against the declarations and fills in the defaults. Values that come as text (`-p k=v`) are
-// converted to the declared type. Errors: all of them, joined by "; ".
+// A file of parameters, as YAML or JSON: an object. Errors: all of them, in one line, with positions.
+Result<Value> read_params_file(std::string_view file_name, std::string_view text);
+// Values that come as text (`-p k=v`, `with`), converted to the declared types. What cannot be converted stays text,
+// which bind_params then refuses.
+Value typed_params(const WorkflowSpec& workflow, const std::map<std::string, std::string>& texts);
+// Checks submitted values against the declarations and fills in the defaults. Errors: all of them, joined by "; ".
 Result<Value> bind_params(const WorkflowSpec& workflow, const Value& submitted);
 
 // "train", "train[C=0.1]".
