@@ -53,8 +53,8 @@ class CommandLine(harness.TestCase):
 
     def test_a_key_gives_its_run_to_the_same_request_alone(self):
         self.box.start()
-        request = {"entry": "a.yaml", "files": {"a.yaml": "params: {n: {type: int, default: 1}}\n" + TASK}, "working_dir": "/",
-                   "params": {"n": 2}, "labels": {"a": "b"}}
+        text = "params: {n: {type: int, default: 1}}\nlabels: {a: of the file, c: d}\npriority: 3\n" + TASK
+        request = {"entry": "a.yaml", "files": {"a.yaml": text}, "working_dir": "/", "params": {"n": 2}, "labels": {"a": "b"}}
         submit = lambda body: self.box.api("POST", "/v1/runs", body, {"Idempotency-Key": "key"})
         status, run = submit(request)
         self.assertEqual((status, submit(request)[1]["id"]), (201, run["id"]))
@@ -63,7 +63,18 @@ class CommandLine(harness.TestCase):
             status, problem = submit(request | change)
             self.assertEqual((status, problem["code"]), (409, "conflict"), problem)
             self.assertIn(run["id"], problem["detail"])
-        self.assertEqual(submit(request | {"params": {"n": "2"}})[1]["id"], run["id"])
+        self.assertEqual(submit(request | {"priority": 3})[1]["id"], run["id"])
+
+    def test_a_key_gives_its_run_also_after_a_retry_with_other_parameters(self):
+        self.box.start()
+        text = "params: {n: {type: int}}\ntasks: {a: {env: {N: '${{ params.n }}'}, run: 'test \"$N\" = 5'}}\n"
+        request = {"entry": "a.yaml", "files": {"a.yaml": text}, "working_dir": "/", "params": {"n": 2}}
+        submit = lambda: self.box.api("POST", "/v1/runs", request, {"Idempotency-Key": "key"})[1]["id"]
+        run = submit()
+        self.box.wait(run, check=1)
+        self.box.baton("retry", run, "-p", "n=5", check=0)
+        self.box.wait(run)
+        self.assertEqual(submit(), run)
 
     def test_a_umask_that_takes_rights_from_its_user_is_for_tasks_alone(self):
         self.box.env["BATON_NO_START"] = ""

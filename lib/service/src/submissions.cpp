@@ -64,13 +64,15 @@ struct Submissions::Job {
   Result<Value> params;
   std::optional<store::Queries::Requested> earlier;  // the run that its key has made already
 
-  // Did it ask for that run? Parameters that a retry has changed are taken for what was asked for.
+  // Did it ask for that run? What a retry may have changed is not looked at.
   [[nodiscard]] bool asks_for_the_same() const {
+    if (bundle->hash != earlier->bundle_hash || request.working_dir != earlier->working_dir) return false;
+    if (!parsed.workflow) return true;  // the same files, which were valid to the version before
     const views::RunView& run = earlier->run;
-    const bool same = bundle->hash == earlier->bundle_hash && request.working_dir == earlier->working_dir &&
-                      request.labels == run.labels && request.priority.value_or(0) == run.priority;
-    if (!same || !parsed.workflow) return same;  // of the same files, which were valid to the version before
-    return params && *params == run.params;
+    auto labels = request.labels;
+    labels.insert(parsed.workflow->labels.begin(), parsed.workflow->labels.end());
+    const int priority = request.priority.value_or(parsed.workflow->priority.value_or(0));
+    return labels == run.labels && priority == run.priority && (earlier->retried || (params && *params == run.params));
   }
 };
 

@@ -146,9 +146,12 @@ Result<std::optional<Queries::Requested>> SqliteQueries::by_request_key(const st
     if (!found) return std::nullopt;
     auto view = run(*found);
     if (!view) return std::unexpected(view.error());
-    Rows rows = statements_["SELECT bundle, working_dir FROM runs WHERE key = ?1"].query(*found);
+    Rows rows = statements_
+                    ["SELECT bundle, working_dir,"
+                     " EXISTS (SELECT 1 FROM instances WHERE run = key AND retries_from > 0) FROM runs WHERE key = ?1"]
+                        .query(*found);
     if (!rows.next()) return std::nullopt;
-    return Requested{std::move(*view), rows.text(0), rows.text(1)};
+    return Requested{std::move(*view), rows.text(0), rows.text(1), rows.integer(2) != 0};
   });
 }
 

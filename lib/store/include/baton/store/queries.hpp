@@ -38,6 +38,7 @@ class Queries {
   struct Requested {
     views::RunView run;
     std::string bundle_hash, working_dir;
+    bool retried = false;  // by a user, perhaps with other parameters
   };
   virtual Result<std::optional<Requested>> by_request_key(const std::string& key) = 0;
 
