@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <baton/base/descriptor_limit.hpp>
 #include <baton/base/text.hpp>
 
 #include <fstream>
@@ -64,6 +65,7 @@ api::Answer<api::Client> Session::connect() {
 
 api::Answer<bool> Session::start() {
   if (!found_locations) return refuse(found_locations.error());
+  if (const auto enough = check_descriptor_limit("the command line"); !enough) return refuse(enough.error());
   auto started = start_daemon(locations(), [this](const std::string& text) { notice(text); });
   if (!started) return refuse(started.error());
   socket_ = std::move(started->socket);
@@ -72,6 +74,7 @@ api::Answer<bool> Session::start() {
 
 api::Answer<bool> Session::find() {
   if (!found_locations) return refuse(found_locations.error());
+  if (const auto enough = check_descriptor_limit("the command line"); !enough) return refuse(enough.error());
   auto found = find_daemon(locations());
   if (!found) return refuse(found.error());
   if (found->pid != 0) return refuse(does_not_listen(locations(), found->pid));

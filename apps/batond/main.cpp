@@ -1,4 +1,5 @@
 // batond: the daemon. Everything it does is in lib/service; this reads the command line.
+#include <baton/base/descriptor_limit.hpp>
 #include <baton/base/limits.hpp>
 #include <baton/base/locations.hpp>
 #include <baton/base/standard_streams.hpp>
@@ -7,7 +8,6 @@
 #include <baton/service/upkeep.hpp>
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -32,15 +32,6 @@ int fail_start(int ready_fd, const std::string& message) {
     const ssize_t written = ::write(ready_fd, line.data(), line.size());
   std::fputs(line.c_str(), stderr);
   return 1;
-}
-
-// With fewer it would start and then serve nobody, or start no task.
-constexpr rlim_t kDescriptors = 64;
-
-std::optional<std::string> lack_of_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return std::nullopt;
-  return fmt::format("batond needs {} descriptors and may have {} (ulimit -n)", kDescriptors, limit.rlim_cur);
 }
 
 int run(int argc, char** argv) {
@@ -110,7 +101,9 @@ int run(int argc, char** argv) {
   if (check_start) return baton::service::check_start(options.locations);
   if (adopt) return baton::service::adopt_state(options.locations);
   if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
-  if (const auto lack = lack_of_descriptors()) return fail_start(options.ready_fd, *lack);
+  if (const auto enough = baton::check_descriptor_limit("batond"); !enough) {
+    return fail_start(options.ready_fd, enough.error().message);
+  }
   if (!options.log_file.empty()) options.log_file = std::filesystem::absolute(options.log_file).string();
   // The folder it was started in may be unmounted or removed.
   if (::chdir("/") != 0) return fail_start(options.ready_fd, "cannot change to /");

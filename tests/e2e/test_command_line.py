@@ -114,12 +114,16 @@ class CommandLine(harness.TestCase):
         self.assertEqual(self.doctor(), (0, {}))
         self.assertRegex(self.box.baton("daemon", "adopt", check=0).stdout, r"\Athere was nothing to adopt: ")
 
-    def test_a_daemon_without_descriptors_to_work_with_does_not_start(self):
-        self.box.env["BATON_NO_START"] = ""
-        listing = self.spawn("baton", "ls", under=("prlimit", "--nofile=16"))
+    def test_without_descriptors_to_work_with_nothing_begins(self):
+        few = ("prlimit", "--nofile=16")
+        with self.assertRaises(harness.StartFailed) as failed:
+            self.box.start(under=few)
+        self.assertEqual(failed.exception.said, "error: batond needs 64 descriptors and may have 16 (ulimit -n)\n")
+        self.box.start()
+        listing = self.spawn("baton", "ls", under=few)
         out, err = listing.communicate()
-        self.assertEqual((listing.returncode, out), (4, ""))
-        self.assertEqual(err, "baton: cannot start batond: batond needs 64 descriptors and may have 16 (ulimit -n)\n")
+        self.assertEqual((listing.returncode, out), (6, ""))
+        self.assertEqual(err, "baton: the command line needs 64 descriptors and may have 16 (ulimit -n)\n")
 
 
 if __name__ == "__main__":
