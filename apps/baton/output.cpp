@@ -24,12 +24,18 @@ Output::Output(int fd, bool colour)
 Output::~Output() { flush(); }
 
 void Output::write(std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
   if (error_ != 0) return;
   buffer_ += bytes;
-  if (buffer_.size() >= kBufferBytes) flush();
+  if (buffer_.size() >= kBufferBytes) write_out();
 }
 
 void Output::flush() {
+  const std::lock_guard lock(mutex_);
+  write_out();
+}
+
+void Output::write_out() {
   std::string_view rest = buffer_;
   while (!rest.empty() && error_ == 0) {
     const ssize_t written = ::write(fd_, rest.data(), rest.size());

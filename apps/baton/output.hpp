@@ -1,7 +1,10 @@
 // Where a verb writes: standard output or standard error, buffered, with what the CLI must know about it.
+// Threads may write at the same time: logs come from several, and notices from another one.
 #pragma once
 #include <fmt/format.h>
 
+#include <atomic>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,11 +40,13 @@ class Output {
   [[nodiscard]] bool ok() const { return error_ == 0; }
 
  private:
+  void write_out();
   int fd_;
   bool terminal_;
   bool redraw_;
   bool colour_;
-  int error_ = 0;
+  std::atomic<int> error_ = 0;
+  std::mutex mutex_;
   std::string buffer_;
 };
 
