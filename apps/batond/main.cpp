@@ -34,6 +34,40 @@ int fail_start(int ready_fd, const std::string& message) {
   return 1;
 }
 
+// What is done to a state instead of serving it; one of them at a time.
+class Upkeep {
+ public:
+  explicit Upkeep(CLI::App& app) {
+    CLI::Option* check = app.add_flag("--check", check_, "Check the state and end; no daemon may run");
+    app.add_flag("--json", json_, "With --check: findings as a JSON array of texts")->needs(check);
+    CLI::Option* start = app.add_flag("--check-start", check_start_, "Say what a start would refuse, and end");
+    CLI::Option* adopt =
+        app.add_flag("--adopt", adopt_, "Make a backup that was put in the database's place the state, and end");
+    CLI::Option* backup =
+        app.add_option("--backup", backup_, "Copy the database to a new file and end; a daemon may run")
+            ->option_text("FILE");
+    check->excludes(adopt)->excludes(backup)->excludes(start);
+    start->excludes(adopt)->excludes(backup);
+    adopt->excludes(backup);
+  }
+
+  // Its exit code; nullopt: nothing of it was asked for.
+  [[nodiscard]] std::optional<int> run(const baton::Locations& locations) const {
+    if (check_) return baton::service::check_state(locations, json_);
+    if (check_start_) return baton::service::check_start(locations);
+    if (adopt_) return baton::service::adopt_state(locations);
+    if (backup_) return baton::service::back_up_state(locations, *backup_);
+    return std::nullopt;
+  }
+
+ private:
+  bool check_ = false;
+  bool json_ = false;
+  bool check_start_ = false;
+  bool adopt_ = false;
+  std::optional<std::string> backup_;
+};
+
 int run(int argc, char** argv) {
   using baton::service::LogLevel;
   baton::LocationOverrides overrides;
@@ -67,22 +101,7 @@ int run(int argc, char** argv) {
       ->option_text("FILE");
   bool foreground = false;
   app.add_flag("--foreground", foreground, "Stay in the foreground (the daemon never does anything else)");
-  bool check = false;
-  bool json = false;
-  bool check_start = false;
-  bool adopt = false;
-  std::string backup;
-  CLI::Option* check_option = app.add_flag("--check", check, "Check the state and end; no daemon may run");
-  app.add_flag("--json", json, "With --check: findings as a JSON array of texts")->needs(check_option);
-  CLI::Option* start_option = app.add_flag("--check-start", check_start, "Say what a start would refuse, and end");
-  CLI::Option* adopt_option =
-      app.add_flag("--adopt", adopt, "Make a backup that was put in the database's place the state, and end");
-  CLI::Option* backup_option =
-      app.add_option("--backup", backup, "Copy the database to a new file and end; a daemon may run")
-          ->option_text("FILE");
-  check_option->excludes(adopt_option)->excludes(backup_option)->excludes(start_option);
-  start_option->excludes(adopt_option)->excludes(backup_option);
-  adopt_option->excludes(backup_option);
+  Upkeep upkeep(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -97,10 +116,7 @@ int run(int argc, char** argv) {
       baton::locate(environment, ::geteuid(), std::filesystem::current_path().string(), overrides);
   if (!locations) return fail_start(options.ready_fd, locations.error().message);
   options.locations = std::move(*locations);
-  if (check) return baton::service::check_state(options.locations, json);
-  if (check_start) return baton::service::check_start(options.locations);
-  if (adopt) return baton::service::adopt_state(options.locations);
-  if (backup_option->count() > 0) return baton::service::back_up_state(options.locations, backup);
+  if (const auto done = upkeep.run(options.locations)) return *done;
   if (const auto enough = baton::check_descriptor_limit("batond"); !enough) {
     return fail_start(options.ready_fd, enough.error().message);
   }

@@ -45,8 +45,12 @@ def cut_power(box):
     tool("xfs_io", "-x", "-c", "shutdown", str(box.state))
 
 
+def request(box):
+    return {"entry": "t.yaml", "files": {"t.yaml": TEXT.format(work=box.work)}, "working_dir": str(box.work)}
+
+
 def submit_until_cut(box, count, acknowledged):
-    body = {"entry": "t.yaml", "files": {"t.yaml": TEXT.format(work=box.work)}, "working_dir": str(box.work)}
+    body = request(box)
     cut = None
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         for number in range(100_000):
@@ -88,7 +92,8 @@ def check(box, acknowledged):
     play = scenario.Scenario(box, lambda: start_after_reboot(box))
     play.up()
     for key, run in acknowledged.items():
-        scenario.demand(play.submit(key, TEXT.format(work=box.work)) == run, f"{key}: {run} was acknowledged and is lost")
+        status, found = play.ask("POST", "/v1/runs", request(box), {"Idempotency-Key": key})
+        scenario.demand(status == 201 and found["id"] == run, f"{key}: {run} was acknowledged and is lost: {found}")
     lost = 0
     for run in acknowledged.values():
         play.follow(run)
