@@ -46,8 +46,8 @@ struct WorkerExecutorOptions {
   Duration steady_after = std::chrono::seconds(5);    // a link that stays up so long has come back; retries begin anew
   Duration stall_timeout = std::chrono::seconds(30);  // a session that reads nothing for so long, while much waits
   // A session that said nothing between two looks is asked for a sign of life, and given up after so many more looks
-  // without one: half a minute. A busy disk or host keeps one from answering for many seconds, and its replacement would
-  // be no faster; a cancel should not wait for much longer. See silence.hpp.
+  // without one: half a minute. A busy disk or host keeps one from answering for many seconds, and its replacement
+  // would be no faster; a cancel should not wait for much longer. See silence.hpp.
   Duration look_every = std::chrono::seconds(5);
   int silent_looks = 6;
 };

@@ -151,8 +151,8 @@ struct Adopted {
 };
 Result<Adopted> adopt_database(const std::string& path, TimePoint now, const Seen& seen);
 
-// Would a daemon go on from this database, with workers that have `seen` what they have? Changes nothing. Errors: denied, a
-// copy; corrupt, newer_format, io.
+// Would a daemon go on from this database, with workers that have `seen` what they have? Changes nothing. Errors:
+// denied, a copy; corrupt, newer_format, io.
 Result<> check_origin(const std::string& path, const Seen& seen);
 
 }  // namespace baton::store
