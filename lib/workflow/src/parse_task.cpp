@@ -292,6 +292,15 @@ NeedsInfo needs_info(FileContext& file, TaskIndex index) {
 
 namespace {
 
+std::size_t bytes_of(const Defaults& defaults) {
+  std::size_t bytes = defaults.working_dir ? defaults.working_dir->source().size() : 0;
+  for (const auto& [name, value] : defaults.env) bytes += name.size() + value.source().size();
+  for (const std::string& word : defaults.shell) bytes += word.size();
+  for (const auto& [name, slots] : defaults.pools) bytes += name.size();
+  for (const std::string& label : defaults.runs_on.labels) bytes += label.size();
+  return bytes;
+}
+
 // Each task gets a copy of its defaults, so that a small file could ask for much memory.
 bool check_defaults(FileContext& file) {
   const Defaults& defaults = file.defaults;
@@ -300,11 +309,19 @@ bool check_defaults(FileContext& file) {
                               (defaults.retry.on ? defaults.retry.on->size() : 0);
   // A shell of a few words, and the like, is what any task has.
   constexpr std::size_t kFew = 16;
-  if (entries <= kFew || entries * file.heads.size() <= limits::kInheritedEntries) return true;
-  file.problems.error(file.heads.front().key.offset(),
-                      fmt::format("`defaults` has {} entries for each of {} tasks, in all more than {}", entries,
-                                  file.heads.size(), limits::kInheritedEntries));
-  return false;
+  const std::size_t tasks = file.heads.size();
+  const auto refuse = [&](std::size_t each, std::string_view what, std::size_t most, std::string_view unit) {
+    file.problems.error(
+        file.heads.front().key.offset(),
+        fmt::format("`defaults` has {} {} for each of {} tasks, in all more than {}{}", each, what, tasks, most, unit));
+    return false;
+  };
+  if (entries > kFew && entries * tasks > limits::kInheritedEntries) {
+    return refuse(entries, "entries", limits::kInheritedEntries, "");
+  }
+  const std::size_t bytes = bytes_of(defaults);
+  if (bytes * tasks > limits::kInheritedBytes) return refuse(bytes, "bytes", limits::kInheritedBytes >> 20, " MiB");
+  return true;
 }
 
 }  // namespace

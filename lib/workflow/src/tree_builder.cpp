@@ -27,7 +27,7 @@ std::uint32_t TreeBuilder::append(const NodeData& node) {
     stop(node.offset, fmt::format("the file has more than {} values", limits::kYamlNodes));
   }
   const std::uint32_t index = tree_.add(node);
-  ++total_;
+  total_ += {1, node.kind == NodeKind::scalar ? tree_.text(node).size() : 0};
   if (frames_.empty()) {
     tree_.set_root(index);
     return index;
@@ -55,7 +55,7 @@ void TreeBuilder::check_tag(std::size_t offset, std::string_view tag) {
   problems_.error(offset, "YAML tags are not supported, except for `!!str`");
 }
 
-void TreeBuilder::remember(Anchor anchor, std::uint32_t node, std::uint64_t size, bool complete) {
+void TreeBuilder::remember(Anchor anchor, std::uint32_t node, Size size, bool complete) {
   if (anchor == 0) return;
   if (anchor > kAnchors) stop(tree_.data(node).offset, fmt::format("the file has more than {} anchors", kAnchors));
   if (anchors_.size() < anchor) anchors_.resize(anchor);
@@ -81,7 +81,7 @@ std::size_t TreeBuilder::place_of_null(std::size_t offset) const {
 
 void TreeBuilder::null(std::size_t offset, Anchor anchor) {
   offset = place_of_null(offset);
-  remember(anchor, append({.offset = static_cast<std::uint32_t>(offset), .kind = NodeKind::null}), 1, true);
+  remember(anchor, append({.offset = static_cast<std::uint32_t>(offset), .kind = NodeKind::null}), {1, 0}, true);
 }
 
 void TreeBuilder::scalar(std::size_t offset, std::string_view tag, Anchor anchor, std::string_view value) {
@@ -89,7 +89,7 @@ void TreeBuilder::scalar(std::size_t offset, std::string_view tag, Anchor anchor
   if (value.find('\0') != std::string_view::npos) problems_.error(offset, "a value has a NUL character in it");
   NodeData node{.offset = static_cast<std::uint32_t>(offset), .kind = NodeKind::scalar, .quoted = tag != "?"};
   tree_.set_text(node, value);
-  remember(anchor, append(node), 1, true);
+  remember(anchor, append(node), {1, value.size()}, true);
 }
 
 void TreeBuilder::alias(std::size_t offset, Anchor anchor) {
@@ -97,15 +97,20 @@ void TreeBuilder::alias(std::size_t offset, Anchor anchor) {
     stop(offset, "an alias stands inside of what it refers to");
   }
   const Anchored& target = anchors_[anchor - 1];
+  constexpr const char* kHint = "this looks like an alias bomb; write the values out, or use a matrix";
   aliased_ += target.size;
-  if (aliased_ > limits::kYamlAliasExpansion) {
-    stop(offset, fmt::format("aliases stand for more than {} values", limits::kYamlAliasExpansion),
-         "this looks like an alias bomb; write the values out, or use a matrix");
+  if (aliased_.nodes > limits::kYamlAliasExpansion) {
+    stop(offset, fmt::format("aliases stand for more than {} values", limits::kYamlAliasExpansion), kHint);
+  }
+  if (aliased_.bytes > limits::kYamlAliasBytes) {
+    stop(offset, fmt::format("aliases stand for more than {} MiB of text", limits::kYamlAliasBytes >> 20), kHint);
   }
   NodeData node = tree_.data(target.node);
   node.offset = static_cast<std::uint32_t>(offset);
-  append(node);
-  total_ += target.size - 1;
+  const Size size = target.size;
+  append(node);  // which counts a node, and a scalar's text
+  total_.nodes += size.nodes - 1;
+  if (node.kind != NodeKind::scalar) total_.bytes += size.bytes;
 }
 
 void TreeBuilder::start(NodeKind kind, std::size_t offset, std::string_view tag, Anchor anchor) {
@@ -113,16 +118,17 @@ void TreeBuilder::start(NodeKind kind, std::size_t offset, std::string_view tag,
   if (frames_.size() >= limits::kYamlDepth) {
     stop(offset, fmt::format("lists and maps are nested deeper than {}", limits::kYamlDepth));
   }
-  const std::uint64_t before = total_;
+  const Size before = total_;
   const std::uint32_t index = append({.offset = static_cast<std::uint32_t>(offset), .kind = kind});
-  remember(anchor, index, 0, false);
+  remember(anchor, index, {}, false);
   frames_.push_back({.node = index, .anchor = anchor, .before = before});
 }
 
 void TreeBuilder::end() {
   Frame& frame = frames_.back();
   if (tree_.data(frame.node).kind == NodeKind::map) finish_map(frame);
-  remember(frame.anchor, frame.node, total_ - frame.before, true);
+  const Size size{total_.nodes - frame.before.nodes, total_.bytes - frame.before.bytes};
+  remember(frame.anchor, frame.node, size, true);
   frames_.pop_back();
 }
 

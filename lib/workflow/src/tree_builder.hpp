@@ -29,23 +29,33 @@ class TreeBuilder {
   [[nodiscard]] std::optional<std::size_t> innermost() const;
 
  private:
+  // Of a part of the document, counting what aliases stand for.
+  struct Size {
+    std::uint64_t nodes = 0;
+    std::uint64_t bytes = 0;  // of text
+    Size& operator+=(const Size& other) {
+      nodes += other.nodes;
+      bytes += other.bytes;
+      return *this;
+    }
+  };
   struct Frame {
     std::uint32_t node;
     std::uint32_t last = 0;  // child
     bool rewrite = false;    // the map has a key that cannot stay
     Anchor anchor = 0;
-    std::uint64_t before = 0;  // total_ when it began
+    Size before;  // total_ when it began
   };
   struct Anchored {
     std::uint32_t node = 0;
-    std::uint64_t size = 0;
+    Size size;
     bool complete = false;
   };
   using Pair = std::pair<std::uint32_t, std::uint32_t>;
 
   [[noreturn]] void stop(std::size_t offset, std::string message, std::string hint = {});
   std::uint32_t append(const NodeData& node);
-  void remember(Anchor anchor, std::uint32_t node, std::uint64_t size, bool complete);
+  void remember(Anchor anchor, std::uint32_t node, Size size, bool complete);
   void check_tag(std::size_t offset, std::string_view tag);
   void check_key(const NodeData& node);
   [[nodiscard]] std::size_t place_of_null(std::size_t offset) const;
@@ -61,8 +71,8 @@ class TreeBuilder {
   Problems& problems_;
   std::vector<Frame> frames_;
   std::vector<Anchored> anchors_;
-  std::uint64_t total_ = 0;    // nodes, counting what aliases stand for
-  std::uint64_t aliased_ = 0;  // nodes that aliases stand for
+  Size total_;
+  Size aliased_;  // what aliases stand for
 };
 
 }  // namespace baton::workflow

@@ -96,6 +96,15 @@ TEST_CASE("aliases cannot blow a file up") {
   for (int i = 1; i < 40; ++i)
     merges += fmt::format("a{0}: &a{0} {{<<: [*a{1}, *a{1}], x{0}: [*a{1}, *a{1}]}}\n", i, i - 1);
   CHECK(refusal(merges).find("aliases stand for") != std::string::npos);
+  const auto text_bomb = [](int aliases) {
+    std::string text = "a: &a [" + std::string(std::size_t{1} << 20, 'x') + "]\nb: &b [";
+    for (int i = 0; i < 8; ++i) text += "*a,";
+    text += "]\nc: [";
+    for (int i = 8; i < aliases; i += 8) text += "*b,";
+    return text + "]\n";
+  };
+  CHECK(refusal(text_bomb(64)).find("aliases stand for") == std::string::npos);
+  CHECK(refusal(text_bomb(72)).find("aliases stand for more than 64 MiB of text") != std::string::npos);
   CHECK(refusal("a: &a {b: *a}\n").find("inside of what it refers to") != std::string::npos);
   std::string anchors;
   for (int i = 0; i < 200'000; ++i) anchors += fmt::format("- &a{} x\n", i);
@@ -170,6 +179,17 @@ TEST_CASE("defaults cannot be copied to ever so many tasks") {
   CHECK(refusal(defaults + tasks) ==
         "1004:3: `defaults` has 1002 entries for each of 50998 tasks, in all more than 1000000\n");
   CHECK(peak_kib() - before < 1'000'000);
+}
+
+TEST_CASE("nor can large defaults be copied to many tasks") {
+  const std::string value(90'000, 'x');
+  std::string tasks = "tasks:\n";
+  for (int i = 0; i < 1'000; ++i) tasks += fmt::format("  t{}: {{run: x}}\n", i);
+  for (const std::string& defaults : {"env: {V: " + value + "}", "shell: sh " + value, "working_dir: /" + value}) {
+    CHECK(refusal("defaults: {" + defaults + "}\n" + tasks)
+              .find("bytes for each of 1000 tasks, in all more than 64 MiB") != std::string::npos);
+    CHECK(problems_in("defaults: {" + defaults + "}\ntasks: {a: {run: x}}\n").empty());
+  }
 }
 
 TEST_CASE("outputs of a workflow have a limit too, and wrong ones are not all looked at") {

@@ -10,9 +10,11 @@ inline constexpr std::size_t kWorkflowFileBytes = 16u << 20;
 inline constexpr std::size_t kYamlDepth = 64;
 inline constexpr std::size_t kYamlNodes = 4'000'000;
 inline constexpr std::size_t kYamlAliasExpansion = 100'000;  // nodes that aliases may add to a document
+inline constexpr std::size_t kYamlAliasBytes = 64u << 20;    // and their text: who reads the document copies it
 inline constexpr std::size_t kDiagnostics = 100;             // reported for one file
 inline constexpr std::size_t kTasks = 200'000;
 inline constexpr std::size_t kInheritedEntries = 1'000'000;  // of `defaults`, copied to all tasks
+inline constexpr std::size_t kInheritedBytes = 64u << 20;    // of their text
 inline constexpr std::size_t kInstancesPerTask = 1'000'000;
 inline constexpr std::size_t kExpressions = 1'000'000;  // in one file; each takes some hundred bytes
 inline constexpr std::size_t kTextExpressions = 1'000;  // in one text
@@ -36,6 +38,7 @@ inline constexpr std::size_t kIdentifierBytes = 256;  // environment variables, 
 
 // What a task sends back.
 inline constexpr std::size_t kOutputFileBytes = 1u << 20;
+inline constexpr std::size_t kRunOutputBytes = 64u << 20;    // of all tasks of a run: in memory while it runs
 inline constexpr std::uint64_t kAttemptLogBytes = 1u << 30;  // on disk; the middle of a longer log is left out
 inline constexpr long kAttemptProcesses = 32'768;            // where the kernel's pids controller is to be had
 inline constexpr std::size_t kTaskEnvBytes = 96u << 10;      // beside what Linux allows: 128 KiB for one string
