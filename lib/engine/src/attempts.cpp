@@ -3,6 +3,7 @@
 
 #include <baton/base/mutation.hpp>
 
+#include <algorithm>
 #include <cassert>
 
 #include "engine_state.hpp"
@@ -25,6 +26,12 @@ void note_duration(WorkerState& worker, const AttemptEnded& event) {
   const Duration took = event.ended_at - *event.started_at;
   worker.usual_duration = worker.ended_attempts == 0 ? took : (worker.usual_duration * 7 + took) / 8;
   ++worker.ended_attempts;
+}
+
+void drop_undeclared(AttemptEnded& event, const workflow::TaskSpec& task) {
+  std::erase_if(event.outputs, [&](const auto& output) {
+    return std::find(task.outputs.begin(), task.outputs.end(), output.first) == task.outputs.end();
+  });
 }
 
 }  // namespace
@@ -53,6 +60,11 @@ void Engine::State::on(AttemptEnded& event) {
   attempts_.erase(found);
   if (const auto worker = workers_.find(event.worker); worker != workers_.end()) note_duration(worker->second, event);
 
+  drop_undeclared(event, run(attempt.key.run).task(attempt.key.task));
+  if (const Result<> room = run(attempt.key.run).check_room_for(event.outputs); !room) {
+    event.failure = {FailureKind::missing_output, 0};
+    event.message = room.error().message;
+  }
   AttemptChanged record = to_record(attempt);
   record.state = attempt_state(event.failure);
   record.failure = event.failure;
@@ -72,16 +84,10 @@ void Engine::State::on(AttemptEnded& event) {
   step_.effect(Forget{event.worker, event.attempt});
 }
 
-void Engine::State::conclude(Run& run, InstanceKey key, const AttemptEnded& event) {
+void Engine::State::conclude(Run& run, InstanceKey key, AttemptEnded& event) {
   if (event.failure.kind == FailureKind::none) {
     Change change;
-    if (!run.task(key.task).outputs.empty()) {
-      Outputs declared;
-      for (const std::string& name : run.task(key.task).outputs) {
-        if (const auto found = event.outputs.find(name); found != event.outputs.end()) declared.insert(*found);
-      }
-      change.outputs = std::move(declared);
-    }
+    if (!run.task(key.task).outputs.empty()) change.outputs = std::move(event.outputs);
     transition(run, key.task, key.index, Succeeded{}, std::move(change));
     return;
   }

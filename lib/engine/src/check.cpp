@@ -27,16 +27,21 @@ void Engine::State::check_run(const Run& run) const {
   std::array<std::uint32_t, kInstancePhases> counts{};
   std::uint32_t pending = 0;
   std::uint32_t main_pending = 0;
+  std::uint64_t output_bytes = 0;
   for (std::uint32_t t = 0; t < run.groups.size(); ++t) {
     const Group& group = run.groups[t];
     check_group(run, TaskIndex(t));
+    for (const auto& [index, outputs] : group.outputs) {
+      for (const auto& [name, value] : outputs) output_bytes += name.size() + value.size();
+    }
     for (std::size_t phase = 0; phase < kInstancePhases; ++phase) counts[phase] += group.counts[phase];
     if (group.all_final()) continue;
     ++pending;
     if (t < run.spec->finally_begin) ++main_pending;
     if (run.state.state == RunState::queued) assert(group.active_count() == 0);
   }
-  assert(pending == run.pending && main_pending == run.main_pending && counts == run.counts);
+  assert(pending == run.pending && main_pending == run.main_pending && counts == run.counts &&
+         output_bytes == run.output_bytes);
 }
 
 // Who is queued really has to wait: for the limit, or for one before it.

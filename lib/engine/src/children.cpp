@@ -88,6 +88,9 @@ void Engine::State::child_ended(const Run& child) {
   if (child.state.state == RunState::succeeded) {
     auto outputs = workflow_outputs(child);
     if (outputs) {
+      if (const Result<> room = parent.check_room_for(*outputs); !room) outputs = std::unexpected(room.error());
+    }
+    if (outputs) {
       transition(parent, key.task, key.index, Succeeded{}, {.outputs = *std::move(outputs)});
     } else {
       fail_instance(parent, key.task, key.index, {.reason = "missing_output", .message = outputs.error().message});

@@ -92,7 +92,7 @@ class Engine::State {
   [[nodiscard]] bool is_stranded(const ActiveAttempt& attempt) const {
     return workers_configured_ && attempt.worker == kNoWorker;
   }
-  void conclude(Run& run, InstanceKey key, const AttemptEnded& event);
+  void conclude(Run& run, InstanceKey key, AttemptEnded& event);
   void retry_or_fail(Run& run, InstanceKey key, workflow::FailureClass failure, std::uint64_t seed, Change change);
   void release_blockers(const ActiveAttempt& attempt, const Run& run);
 

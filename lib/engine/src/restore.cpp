@@ -49,7 +49,7 @@ void Engine::State::restore_instances(Run& run, RunSnapshot& snapshot) {
     instance.attempts = row.attempts;
     instance.retries_from = row.retries_from;
     instance.ready_at = row.ready_at.value_or(TimePoint{});
-    if (row.outputs) group.outputs[row.key.index] = *std::move(row.outputs);
+    if (row.outputs) run.keep_outputs(row.key.task, row.key.index, *std::move(row.outputs));
     if (row.reason == "rejected") run.rejected = true;
     const auto put = [&](InstanceState state) {
       run.moved(row.key.task, phase_of(instance.state), phase_of(state));

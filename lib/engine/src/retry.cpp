@@ -91,7 +91,7 @@ void Engine::State::reset_whole(Run& run, TaskIndex task, std::vector<std::strin
     step_.expanded({run.key(), task, nullptr});
     const std::uint32_t noted = group.instances[0].record;
     group.expanded.reset();
-    group.outputs.clear();
+    run.drop_outputs(task);
     run.reset_group(task, 1, attempts);
     group.instances[0].record = noted;
     name_instances(run, task);
@@ -122,7 +122,7 @@ void Engine::State::reset_instance(Run& run, TaskIndex task, std::uint32_t index
   Change change;
   if (group.outputs.contains(index)) change.outputs = Outputs{};
   transition(run, task, index, Waiting{}, std::move(change));
-  group.outputs.erase(index);
+  run.drop_outputs(task, index);
 }
 
 }  // namespace baton::engine

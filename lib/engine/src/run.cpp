@@ -1,10 +1,21 @@
 #include "run.hpp"
 
+#include <baton/base/limits.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace baton::engine {
+namespace {
+
+std::uint64_t bytes_of(const Outputs& outputs) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, value] : outputs) bytes += name.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
 
 TimePoint due_of(const InstanceState& state) {
   if (const auto* backing_off = std::get_if<BackingOff>(&state)) return backing_off->until;
@@ -82,6 +93,31 @@ void Run::reset_group(TaskIndex t, std::uint32_t size, std::uint32_t attempts) {
   reset.instances.assign(size, Instance{.attempts = attempts, .retries_from = attempts});
   reset.counts = {};
   for (auto* tally : {&counts, &reset.counts}) (*tally)[static_cast<std::size_t>(InstancePhase::waiting)] += size;
+}
+
+void Run::keep_outputs(TaskIndex t, std::uint32_t index, Outputs outputs) {
+  drop_outputs(t, index);
+  output_bytes += bytes_of(outputs);
+  group(t).outputs.emplace(index, std::move(outputs));
+}
+
+void Run::drop_outputs(TaskIndex t, std::uint32_t index) {
+  const auto found = group(t).outputs.find(index);
+  if (found == group(t).outputs.end()) return;
+  output_bytes -= bytes_of(found->second);
+  group(t).outputs.erase(found);
+}
+
+void Run::drop_outputs(TaskIndex t) {
+  for (const auto& [index, outputs] : group(t).outputs) output_bytes -= bytes_of(outputs);
+  group(t).outputs.clear();
+}
+
+Result<> Run::check_room_for(const Outputs& outputs) const {
+  if (output_bytes + bytes_of(outputs) <= limits::kRunOutputBytes) return {};
+  return fail(ErrorCode::limit,
+              "the outputs of all tasks of the run come to more than {} MiB: hand on big data in files",
+              limits::kRunOutputBytes >> 20);
 }
 
 bool Run::must_stop(TaskIndex t) const {

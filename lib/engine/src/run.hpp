@@ -1,5 +1,6 @@
 // One active run in memory: its tasks as groups of instances.
 #pragma once
+#include <baton/base/result.hpp>
 #include <baton/engine/event.hpp>
 #include <baton/engine/record.hpp>
 #include <baton/engine/state.hpp>
@@ -65,7 +66,14 @@ struct Run {
   std::uint32_t main_pending = 0;                       // groups outside `finally` that have not ended
   std::uint32_t pending = 0;                            // groups that have not ended
   bool rejected = false;                                // an approval was
+  std::uint64_t output_bytes = 0;                       // of all groups: change it through the three below
   std::uint32_t record = 0;                             // its RunChanged in the step being built, plus one
+
+  void keep_outputs(TaskIndex t, std::uint32_t index, Outputs outputs);
+  void drop_outputs(TaskIndex t, std::uint32_t index);
+  void drop_outputs(TaskIndex t);
+  // Is there room for more under limits::kRunOutputBytes?
+  [[nodiscard]] Result<> check_room_for(const Outputs& outputs) const;
 
   [[nodiscard]] RunKey key() const { return created.run; }
   [[nodiscard]] const workflow::TaskSpec& task(TaskIndex t) const { return spec->tasks[t.value()]; }

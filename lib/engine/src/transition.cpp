@@ -73,7 +73,7 @@ void Engine::State::transition(Run& run, TaskIndex task, std::uint32_t index, In
   record.ended_at = is_final(after) ? std::optional(now_) : std::nullopt;
   if (change.outputs) {
     record.outputs = *change.outputs;
-    group.outputs[index] = *std::move(change.outputs);
+    run.keep_outputs(task, index, *std::move(change.outputs));
   }
   if (is_final(after) && group.all_final()) ended_groups_.push_back({run.key(), task});
 }

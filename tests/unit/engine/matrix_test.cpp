@@ -23,6 +23,22 @@ tasks:
   CHECK(s.env("pick", "S") == "8,9");
 }
 
+TEST_CASE("the outputs of a run have a limit, which counts what is kept and nothing else") {
+  Scenario s("tasks: {t: {command: [t], matrix: {i: [1, 2, 3, 4]}, outputs: [x]}}");
+  s.worker();
+  s.submit();
+  const std::string large(30u << 20, 'x');
+  s.succeeded("t[i=1]", {{"x", large}, {"undeclared", large}});
+  s.succeeded("t[i=2]", {{"x", large}});
+  s.restart();
+  s.worker_back();
+  s.succeeded("t[i=3]", {{"x", large}});
+  CHECK(s.state("t[i=3]") == "failed");
+  CHECK(s.reason("t[i=3]") == "missing_output");
+  s.succeeded("t[i=4]", {{"x", "small"}});
+  CHECK(s.state("t[i=4]") == "succeeded");
+}
+
 TEST_CASE("max_parallel bounds a matrix") {
   Scenario s("tasks: {t: {command: [t], matrix: {i: [1, 2, 3, 4]}, max_parallel: 2}}");
   s.worker();
