@@ -290,14 +290,14 @@ Result<FoundDaemon> find_daemon(const Locations& locations) {
     const auto elsewhere = someone_listens(socket);
     if (elsewhere && *elsewhere) return FoundDaemon{.socket = socket};
   }
-  return FoundDaemon{.pid = (*holder)->pid};
+  return FoundDaemon{.socket = {}, .silent = (*holder)->pid};
 }
 
 Error does_not_listen(const Locations& locations, pid_t pid) {
   return {ErrorCode::unavailable,
-          fmt::format("batond (pid {}) has the state {} and does not listen: it is starting or ending. If that lasts, "
-                      "`kill {}` ends it; tasks go on",
-                      pid, locations.state_dir, pid)};
+          fmt::format("batond{} has the state {} and does not listen: it is starting or ending, or saves its database; "
+                      "`baton daemon logs` may say which",
+                      pid == 0 ? "" : fmt::format(" (pid {})", pid), locations.state_dir)};
 }
 
 Result<StartedDaemon> start_daemon(const Locations& locations, const Notice& notice) {
@@ -308,8 +308,8 @@ Result<StartedDaemon> start_daemon(const Locations& locations, const Notice& not
     if (!found->socket.empty()) return StartedDaemon{.socket = std::move(found->socket)};
 
     std::string why;
-    if (found->pid != 0) {
-      why = does_not_listen(locations, found->pid).message;
+    if (found->silent) {
+      why = does_not_listen(locations, *found->silent).message;
     } else if (const auto mine = take_turn(locations, turn); !mine) {
       return std::unexpected(mine.error());
     } else if (!*mine) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,8 @@ std::string older_daemon_log_path(const Locations& locations);
 // The daemon of these places. It may listen elsewhere than one would here, where it was started with another
 // XDG_RUNTIME_DIR or its socket was removed: then its state says where, unless the socket was named.
 struct FoundDaemon {
-  std::string socket;  // empty: nobody answers
-  pid_t pid = 0;       // of who has the state although nobody answers; 0: nobody
+  std::string socket;           // empty: nobody answers
+  std::optional<pid_t> silent;  // who has the state although nobody answers; 0: it is not known who
 };
 // Errors: those of someone_listens().
 Result<FoundDaemon> find_daemon(const Locations& locations);

@@ -77,7 +77,7 @@ api::Answer<bool> Session::find() {
   if (const auto enough = check_descriptor_limit("the command line"); !enough) return refuse(enough.error());
   auto found = find_daemon(locations());
   if (!found) return refuse(found.error());
-  if (found->pid != 0) return refuse(does_not_listen(locations(), found->pid));
+  if (found->silent) return refuse(does_not_listen(locations(), *found->silent));
   if (found->socket.empty()) return false;
   socket_ = std::move(found->socket);
   return true;

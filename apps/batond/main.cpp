@@ -18,6 +18,7 @@
 
 namespace {
 
+constexpr int kExitUndone = 6;  // as the CLI has it: 1 would be a finding
 constexpr int kExitUsage = 2;
 
 std::optional<std::string> environment(const char* name) {
@@ -52,12 +53,15 @@ class Upkeep {
   }
 
   // Its exit code; nullopt: nothing of it was asked for.
-  [[nodiscard]] std::optional<int> run(const baton::Locations& locations) const {
+  [[nodiscard]] std::optional<int> run(const baton::Locations& locations) const try {
     if (check_) return baton::service::check_state(locations, json_);
     if (check_start_) return baton::service::check_start(locations);
     if (adopt_) return baton::service::adopt_state(locations);
     if (backup_) return baton::service::back_up_state(locations, *backup_);
     return std::nullopt;
+  } catch (const std::exception& error) {
+    baton::tell(fmt::format("error: {}", error.what()));
+    return kExitUndone;
   }
 
  private:
@@ -112,8 +116,9 @@ int run(int argc, char** argv) {
   if (level_option->count() > 0) options.log_level = level;
   if (format_option->count() > 0) options.log_json = format == "json";
 
-  baton::Result<baton::Locations> locations =
-      baton::locate(environment, ::geteuid(), std::filesystem::current_path().string(), overrides);
+  std::error_code removed;
+  const std::string here = std::filesystem::current_path(removed).string();
+  baton::Result<baton::Locations> locations = baton::locate(environment, ::geteuid(), removed ? "/" : here, overrides);
   if (!locations) return fail_start(options.ready_fd, locations.error().message);
   options.locations = std::move(*locations);
   if (const auto done = upkeep.run(options.locations)) return *done;

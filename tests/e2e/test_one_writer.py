@@ -159,15 +159,25 @@ class OneWriter(harness.TestCase):
         return alive
 
     def test_a_lost_database_begins_anew_once_that_is_adopted(self):
+        self.lose_the_database(refused_before=True)
+
+    def test_a_lost_database_can_be_adopted_before_any_start(self):
+        self.lose_the_database(refused_before=False)
+
+    def lose_the_database(self, refused_before):
         daemon = self.box.start()
         alive = self.start_a_task_that_lives()
         daemon.stop()
         for suffix in ("", "-wal", "-shm"):
             (self.box.state / f"baton.db{suffix}").unlink(missing_ok=True)
-        for _ in range(2):
-            with self.assertRaises(harness.StartFailed) as failed:
-                self.box.start()
-            self.assertIn("baton daemon adopt", failed.exception.said)
+        if refused_before:
+            for _ in range(2):
+                with self.assertRaises(harness.StartFailed) as failed:
+                    self.box.start()
+                self.assertIn("baton daemon adopt", failed.exception.said)
+        doctor = self.box.baton("doctor")
+        self.assertEqual(doctor.returncode, 1)
+        self.assertIn("baton daemon adopt", doctor.stdout)
         self.box.baton("daemon", "adopt", check=0)
         self.box.start()
         self.assertEqual(alive.read(), "")  # nobody knows its task any more
@@ -203,7 +213,7 @@ class OneWriter(harness.TestCase):
         self.box.baton("run", self.box.write("quick.yaml", QUICK), check=0)
 
     def test_a_database_that_is_removed_under_its_daemon_loses_no_run(self):
-        for removed in (["baton.db"], ["baton.db-wal"], ["baton.db", "baton.db-wal", "baton.db-shm"]):
+        for removed in (["baton.db"], ["baton.db-wal"], ["baton.db-shm"], ["baton.db", "baton.db-wal", "baton.db-shm"]):
             with self.subTest(removed=removed):
                 for name in ("started", "go"):
                     (self.box.work / name).unlink(missing_ok=True)
@@ -248,7 +258,7 @@ class OneWriter(harness.TestCase):
         with self.assertRaises(harness.StartFailed) as failed:
             self.box.start()
         self.assertIn("is a backup", failed.exception.said)
-        [saved] = self.box.state.glob("baton.db-saved-*")
+        [saved] = self.box.state.glob("saved-*.db")
         self.put_back(saved)
         self.check_clean()
         self.box.start()

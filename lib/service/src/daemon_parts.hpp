@@ -90,6 +90,7 @@ class Daemon {
   std::optional<Duration> wake_time_;  // since boot
   std::string socket_;                 // where it listens
   bool unreachable_ = false;           // was said already
+  std::shared_ptr<void> saving_;       // until there is room
 
   std::vector<std::string> left_alone_;  // "run ID: why", for doctor
 

@@ -42,14 +42,21 @@ bool Daemon::look_at_state() {
 
 // A removed file is there until it is closed. Nothing is answered or started any more: it would not be in the copy.
 void Daemon::save_state(const std::function<void()>& then) {
-  const std::string aside = fmt::format("{}-saved-{}", state_dir_->database(), format_rfc3339(clock_.now()));
+  // A name that nobody removes together with the database's.
+  const std::string aside = fmt::format("{}/saved-{}.db", state_dir_->path(), format_rfc3339(clock_.now()));
   store_->ask<std::string>(
       [files = *files_, aside, put_back = state_dir_->is_ours()](store::Queries& queries) {
         return files.save(queries, aside, put_back);
       },
       [this, then](Result<std::string> saved) {
+        if (!saved && saved.error().code == ErrorCode::disk_full) {
+          // To end would take away what is there alone.
+          if (!saving_) spdlog::critical("there is no room to save what the database held; trying again every second");
+          saving_ = after(kLook, [this, then] { save_state(then); });
+          return;
+        }
         if (!saved) {
-          spdlog::critical("what the database held is lost, it cannot be saved: {}", saved.error().message);
+          spdlog::critical("what the database held cannot be saved: {}", saved.error().message);
         } else if (*saved == state_dir_->database()) {
           spdlog::warn("the database is in its place again, nothing is lost; the next daemon goes on from it");
         } else {

@@ -2,6 +2,7 @@
 
 #include <baton/base/standard_streams.hpp>
 
+#include <fcntl.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ bool may_be_opened(const std::string& path) {
 }  // namespace
 
 LogFile::LogFile(std::string path, LogFileBounds bounds)
-    : path_(std::move(path)), bounds_(bounds), takes_stderr_along_(leads_to(STDERR_FILENO, path_)) {}
+    : path_(std::move(path)), bounds_(bounds), along_{leads_to(STDOUT_FILENO, path_), leads_to(STDERR_FILENO, path_)} {}
 
 LogFile::~LogFile() = default;
 
@@ -64,9 +65,12 @@ void LogFile::open() {
   if (now < open_at_ || !may_be_opened(path_)) return;
   open_at_ = now + kReopenAfter;
   spdlog::file_event_handlers handlers;
-  handlers.after_open = [along = takes_stderr_along_](const spdlog::filename_t&, std::FILE* file) {
-    ::fchmod(::fileno(file), 0600);
-    if (along) ::dup2(::fileno(file), STDERR_FILENO);
+  handlers.after_open = [along = along_](const spdlog::filename_t&, std::FILE* file) {
+    const int fd = ::fileno(file);
+    ::fchmod(fd, 0600);
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // the library's flag for that is one of its build
+    if (along[0]) ::dup2(fd, STDOUT_FILENO);
+    if (along[1]) ::dup2(fd, STDERR_FILENO);
   };
   file_ = std::make_unique<spdlog::sinks::rotating_file_sink_st>(path_, bounds_.bytes, bounds_.older_files, false,
                                                                  handlers);

@@ -5,6 +5,7 @@
 
 #include <spdlog/sinks/base_sink.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,8 @@ namespace baton::service {
 
 class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  // If stderr leads to the file it goes on doing so, whatever takes the file's place: what a crash says belongs there.
-  // What the file does not take is said there.
+  // If stdout or stderr leads to the file it goes on doing so, whatever takes the file's place: what a crash says
+  // belongs there. What the file does not take is said on stderr.
   LogFile(std::string path, LogFileBounds bounds);
   ~LogFile() override;
   LogFile(const LogFile&) = delete;
@@ -35,7 +36,7 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
 
   const std::string path_;
   const LogFileBounds bounds_;
-  const bool takes_stderr_along_;
+  const std::array<bool, 2> along_;  // stdout, stderr
   std::unique_ptr<spdlog::sinks::rotating_file_sink<spdlog::details::null_mutex>> file_;
   std::chrono::steady_clock::time_point open_at_;
 };

@@ -209,10 +209,10 @@ Result<> StateDir::make_worker_dir(const std::string& worker) const {
   return make_folder(worker_dir(worker));
 }
 
-store::Seen StateDir::seen() const {
+store::Seen seen_by_workers(const std::string& state_dir) {
   store::Seen highest;
   std::error_code error;
-  for (const auto& folder : std::filesystem::directory_iterator(path_ + "/workers", error)) {
+  for (const auto& folder : std::filesystem::directory_iterator(state_dir + "/workers", error)) {
     auto seen = seen_in((folder.path() / "daemon").native());
     if (seen && seen->incarnation > highest.incarnation) highest = std::move(*seen);
   }

@@ -1,5 +1,6 @@
 #include <baton/service/upkeep.hpp>
 
+#include <baton/base/daemon_lock.hpp>
 #include <baton/base/descriptor.hpp>
 #include <baton/base/standard_streams.hpp>
 #include <baton/engine/snapshot_check.hpp>
@@ -42,10 +43,11 @@ int said(std::string_view text, int code) {
   return written ? code : refused(written.error());
 }
 
-// Claiming a folder makes it, which is not wanted of a check.
+// Claiming a folder makes it, which is not wanted of a check. A state whose database is lost has its workers.
 Result<StateDir> claim_existing(const Locations& locations) {
   std::error_code error;
-  if (!std::filesystem::exists(locations.state_dir + "/baton.db", error)) {
+  const bool has_database = std::filesystem::exists(locations.state_dir + "/baton.db", error);
+  if (!has_database && seen_by_workers(locations.state_dir).incarnation == 0) {
     return fail(ErrorCode::not_found, "there is no state in {}", locations.state_dir);
   }
   return StateDir::claim(locations.state_dir);
@@ -118,11 +120,11 @@ int check_start(const Locations& locations) {
   };
   const Result<Config> config = load_config(locations.config, locations.config_named);
   if (!config) note("configuration", config.error());
-  // A daemon that runs has found the database good, and where there is none there is nothing to find.
-  if (const Result<StateDir> dir = claim_existing(locations)) {
-    if (const Result<> origin = store::check_origin(dir->database(), dir->seen()); !origin) {
-      note("database", origin.error());
-    }
+  // A daemon that runs has found the database good.
+  if (const auto holder = find_lock_holder(locations.state_dir); holder && !*holder) {
+    const Result<> origin =
+        store::check_origin(locations.state_dir + "/baton.db", seen_by_workers(locations.state_dir));
+    if (!origin) note("database", origin.error());
   }
   const std::string text = findings.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
   return said(text, findings.empty() ? kClean : kFound);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "reader.hpp"
 #include "recovery.hpp"
@@ -88,8 +89,19 @@ bool is_copy(Connection& connection, const Seen& seen) {
 }  // namespace
 
 Result<> check_origin(const std::string& path, const Seen& seen) try {
-  Connection connection(path, Access::read_only);
-  if (check_format(connection) != 0) refuse_copy(connection, seen);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    if (seen.incarnation > 0) refuse_new(path, seen);
+    return {};
+  }
+  // Without a log it can be read as it is, and no files are made beside it.
+  const bool has_log = std::filesystem::exists(path + "-wal", error);
+  Connection connection(path, has_log ? Access::read_only : Access::untouched);
+  if (check_format(connection) != 0) {
+    refuse_copy(connection, seen);
+  } else if (seen.incarnation > 0) {
+    refuse_new(path, seen);
+  }
   return {};
 } catch (const SqlError& error) {
   return std::unexpected(error.error());
@@ -109,14 +121,16 @@ Result<> backup_database(const std::string& path, const std::string& to) {
 Result<Adopted> adopt_database(const std::string& path, TimePoint now, const Seen& seen) {
   const Result<std::int64_t> second = second_of_adoption(now, seen.incarnation);
   if (!second) return std::unexpected(second.error());
+  if (const Result<> made = ensure_file(path); !made) return std::unexpected(made.error());  // in place of a lost one
   try {
     Connection connection(path, Access::read_write);
     connection.set_busy_timeout(0);
     prepare_database(connection);
     Transaction transaction(connection);
     const bool was_copy = is_copy(connection, seen);
-    const bool foreign =
-        is_state_id(seen.state_id) && connection.text("SELECT state_id FROM meta LIMIT 1") != seen.state_id;
+    // One that cannot be read is mended by the next start.
+    const std::string id = connection.text("SELECT state_id FROM meta LIMIT 1");
+    const bool foreign = is_state_id(seen.state_id) && is_state_id(id) && id != seen.state_id;
     if (was_copy || foreign) raise_counters(connection, *second);
     if (foreign) leave_other_workers(connection, seen.state_id);
     const Adopted adopted{.was_copy = was_copy,

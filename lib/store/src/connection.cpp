@@ -63,11 +63,26 @@ ErrorCode classify(int code, sqlite3* db) {
   }
 }
 
+// https://www.sqlite.org/uri.html
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 Connection::Connection(const std::string& path, Access access) : path_(path) {
-  const int mode = access == Access::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  const int code = sqlite3_open_v2(path.c_str(), &db_, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int mode = (access == Access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                   (access == Access::untouched ? SQLITE_OPEN_URI : 0);
+  const std::string name = access == Access::untouched ? immutable_uri(path) : path;
+  const int code = sqlite3_open_v2(name.c_str(), &db_, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (code != SQLITE_OK) {
     const ErrorCode kind = classify(code, db_);
     const std::string why = db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code);

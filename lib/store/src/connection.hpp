@@ -27,7 +27,11 @@ template <class... Args>
   throw SqlError(Error{code, fmt::format(format, std::forward<Args>(args)...)});
 }
 
-enum class Access { read_write, read_only };
+enum class Access {
+  read_write,
+  read_only,
+  untouched,  // read as if nobody could write it: no lock, no log, no file beside it
+};
 
 class Connection {
  public:

@@ -9,12 +9,14 @@
 #include <filesystem>
 
 #include "reader.hpp"
+#include "reserve.hpp"
 
 namespace baton::store {
 namespace {
 
 // SQLite's names (https://www.sqlite.org/walformat.html, section 1); the database itself first.
 constexpr std::array kSuffixes{"", "-wal", "-shm"};
+constexpr std::size_t kDatabase = 0, kLog = 1, kIndex = 2;
 
 }  // namespace
 
@@ -32,24 +34,53 @@ std::array<OpenFiles::Identity, 3> OpenFiles::identities() const {
 OpenFiles::Place OpenFiles::look() const {
   const auto now = identities();
   if (now == opened_) return Place::kept;
-  return now[0] && now[0] != opened_[0] ? Place::replaced : Place::lost;
+  return now[kDatabase] && now[kDatabase] != opened_[kDatabase] ? Place::replaced : Place::lost;
+}
+
+// SQLite reads a log that it finds into any database of that name.
+void OpenFiles::remove_logs(bool of_ours) const {
+  const auto now = identities();
+  for (const std::size_t i : {kLog, kIndex}) {
+    if ((now[i] == opened_[i]) == of_ours) ::unlink((path_ + kSuffixes[i]).c_str());
+  }
 }
 
 Result<std::string> OpenFiles::save(Queries& queries, const std::string& aside, bool put_back) const {
-  if (const Result<> copied = queries.copy_to(aside); !copied) return std::unexpected(copied.error());
-  if (!put_back) return aside;
-  // The copy has what is in the log, and SQLite would read a log that it finds into any database of that name. When the
-  // store is closed, SQLite sees that the database was moved and leaves what is there alone.
-  const Place place = look();
-  const auto now = identities();
-  for (std::size_t i = 1; i < kSuffixes.size(); ++i) {
-    if (place == Place::lost || now[i] == opened_[i]) ::unlink((path_ + kSuffixes[i]).c_str());
+  const auto is_whole = [this] {
+    const auto now = identities();
+    return now[kDatabase] == opened_[kDatabase] && now[kLog] == opened_[kLog];
+  };
+  if (is_whole()) return path_;  // without the log's index nothing is lost; whoever opens it makes another
+  Result<> copied = queries.copy_to(aside);
+  if (!copied && copied.error().code == ErrorCode::disk_full && Reserve::beside(path_).give_back(0)) {
+    copied = queries.copy_to(aside);
   }
-  if (place != Place::lost) return aside;
-  if (::rename(aside.c_str(), path_.c_str()) != 0) return fail_errno(errno, path_);
+  if (!copied) return std::unexpected(copied.error());
+  if (is_whole()) {  // it was moved away and is back
+    ::unlink(aside.c_str());
+    return path_;
+  }
+  if (!put_back) return aside;
+  if (look() == Place::replaced) {
+    remove_logs(true);
+    return aside;
+  }
+  // The log of another is in the way. Ours goes after the copy has its place: read into it, it changes nothing.
+  remove_logs(false);
+  if (identities()[kDatabase]) {
+    if (::rename(aside.c_str(), path_.c_str()) != 0) return fail_errno(errno, path_);
+  } else {
+    if (::link(aside.c_str(), path_.c_str()) != 0) {
+      if (errno == EEXIST) return aside;
+      return fail_errno(errno, path_);
+    }
+    ::unlink(aside.c_str());
+  }
   const std::string folder = std::filesystem::path(path_).parent_path().string();
-  if (const Result<> synced = sync_path(folder, O_RDONLY | O_DIRECTORY); !synced)
+  if (const Result<> synced = sync_path(folder, O_RDONLY | O_DIRECTORY); !synced) {
     return std::unexpected(synced.error());
+  }
+  remove_logs(true);
   return path_;
 }
 

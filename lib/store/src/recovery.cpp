@@ -169,6 +169,14 @@ class ActiveRuns {
 
 }  // namespace
 
+void refuse_new(const std::string& path, const Seen& seen) {
+  raise(ErrorCode::denied,
+        "the database {} is new or missing, but its workers have seen start {}: the one before it is lost. Put a "
+        "backup in its place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not "
+        "in it, and what workers still run of them, are lost)",
+        path, seen.incarnation);
+}
+
 void refuse_copy(Connection& connection, const Seen& seen) {
   const std::int64_t incarnation = connection.integer("SELECT incarnation FROM meta LIMIT 1");
   if (incarnation == kCopyMark) {
@@ -177,13 +185,7 @@ void refuse_copy(Connection& connection, const Seen& seen) {
         "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
         connection.path());
   }
-  if (incarnation == 0 && seen.incarnation > 0) {
-    raise(ErrorCode::denied,
-          "the database {} is new, but its workers have seen start {}: the one before it is lost. Put a backup in its "
-          "place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not in it, and "
-          "what workers still run of them, are lost)",
-          connection.path(), seen.incarnation);
-  }
+  if (incarnation == 0 && seen.incarnation > 0) refuse_new(connection.path(), seen);
   if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen.incarnation) {
     raise(
         ErrorCode::denied,

@@ -15,6 +15,8 @@ inline constexpr std::int64_t kCopyMark = -0x436f7079;
 // A state that went back in time must not go on by itself: its numbers were given out before. Throws SqlError, denied:
 // it is a copy, or older than what a worker has `seen`.
 void refuse_copy(Connection& connection, const Seen& seen);
+// The same of one that takes the place of a lost one.
+[[noreturn]] void refuse_new(const std::string& path, const Seen& seen);
 
 // Reads the runs that have not ended, sets apart those that make no sense, and commits a new incarnation. Throws
 // SqlError; denied: it is a copy, or older than what workers have `seen`.

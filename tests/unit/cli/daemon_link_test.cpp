@@ -81,20 +81,22 @@ TEST_CASE("a daemon is found where its state says that it listens, unless anothe
   CHECK(find_daemon(locations)->socket.empty());
   Descriptor lock = held_lock(locations, "4711\n" + folder / "there" + "\n");
   CHECK(find_daemon(locations)->socket.empty());
-  CHECK(find_daemon(locations)->pid == 4711);
+  CHECK(find_daemon(locations)->silent == 4711);
   {
     const Descriptor there = listening(folder / "there");
     CHECK(find_daemon(locations)->socket == folder / "there");
     CHECK(start_daemon(locations)->socket == folder / "there");
     locations.socket_named = true;
     CHECK(find_daemon(locations)->socket.empty());
-    CHECK(find_daemon(locations)->pid == 0);
+    CHECK(find_daemon(locations)->silent == std::nullopt);
     locations.socket_named = false;
     const Descriptor here = listening(folder / "here");
     CHECK(find_daemon(locations)->socket == folder / "here");
   }
+  REQUIRE(::ftruncate(lock.get(), 0) == 0);  // nothing is known of it, but it is there
+  CHECK(find_daemon(locations)->silent == 0);
   lock.reset();  // what it noted is of the past
-  CHECK(find_daemon(locations)->pid == 0);
+  CHECK(find_daemon(locations)->silent == std::nullopt);
 }
 
 TEST_CASE("a daemon that has the state and does not listen is named, and none is started beside it") {

@@ -203,6 +203,7 @@ TEST_CASE("a state whose id cannot be read has the one that its workers know") {
   make_busy_state(path);
   meddle(path, "UPDATE meta SET state_id = 'x'");
   const Seen seen{"0123456789abcdef0123456789abcdef", 1};
+  CHECK_FALSE(adopt_database(path, kNow, seen)->foreign);  // its attempts are still known to them
   CHECK(go_on(path, seen)->state_id == seen.state_id);
 }
 

@@ -100,6 +100,36 @@ TEST_CASE("a full file system is a full disk, and recovers") {
   });
 }
 
+TEST_CASE("a database whose log was removed is saved once there is room, and kept meanwhile") {
+  const TempFolder folder;
+  check_on_small_disk(folder.folder(), "size=32m", [&]() -> std::string {
+    constexpr std::uint64_t kRuns = 100;  // more bytes than the reserve has
+    const std::string path = folder.path("baton.db");
+    {
+      Daemon daemon(path);
+      const OpenFiles files(path);
+      for (std::uint64_t key = 1; key <= kRuns; ++key) {
+        if (!daemon.commit(big_run(key))) return "cannot begin";
+      }
+      std::filesystem::remove(path + "-wal");
+      const auto save = [&] {
+        return daemon.ask<std::string>(
+            [&](Queries& queries) { return files.save(queries, folder.path("aside"), true); });
+      };
+      fill_disk(folder.path("filler"));
+      for (int i = 0; i < 2; ++i) {
+        const auto full = save();
+        if (full || full.error().code != ErrorCode::disk_full) return full ? "saved" : full.error().message;
+      }
+      std::filesystem::remove(folder.path("filler"));
+      if (const auto saved = save(); saved != path) return saved ? *saved : saved.error().message;
+    }
+    const auto findings = check_database(path);
+    if (!findings || !findings->empty()) return "it is not whole";
+    return Daemon(path).recovered.runs.size() == kRuns ? "" : "runs are missing";
+  });
+}
+
 TEST_CASE("on a full disk ends of attempts find room, and a start too") {
   const TempFolder folder;
   check_on_small_disk(folder.folder(), "size=14m", [&]() -> std::string {

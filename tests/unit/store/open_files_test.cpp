@@ -47,7 +47,7 @@ TEST_CASE("the files of an open database are where they were") {
 TEST_CASE("a database whose files were removed is put back with all that was committed") {
   using Suffixes = std::vector<std::string>;
   for (const Suffixes& removed :
-       {Suffixes{""}, Suffixes{"-wal"}, Suffixes{"-shm"}, Suffixes{"", "-wal", "-shm"}, Suffixes{"-wal", "-shm"}}) {
+       {Suffixes{""}, Suffixes{"-wal"}, Suffixes{"", "-wal", "-shm"}, Suffixes{"-wal", "-shm"}}) {
     Open open;
     for (const std::string& suffix : removed) open.remove(suffix);
     CHECK(open.look() == Place::lost);
@@ -59,6 +59,39 @@ TEST_CASE("a database whose files were removed is put back with all that was com
     CHECK(next.recovered.incarnation == 2);
     CHECK(next.recovered.runs.size() == 2);
   }
+}
+
+TEST_CASE("a database whose index alone was removed is whole where it is") {
+  Open open;
+  open.remove("-shm");
+  CHECK(open.look() == Place::lost);
+  CHECK(open.save() == open.path);
+  CHECK_FALSE(std::filesystem::exists(open.aside));
+  CHECK(
+      std::filesystem::exists(open.path + "-wal"));  // what is in it would be lost with it, until the daemon has ended
+  open.close();
+  CHECK(runs_in(open.path) == 2);
+}
+
+TEST_CASE("what was moved away and is back is left as it is") {
+  Open open;
+  CHECK(open.save() == open.path);
+  CHECK_FALSE(std::filesystem::exists(open.aside));
+  CHECK(open.look() == Place::kept);
+  open.close();
+  CHECK(runs_in(open.path) == 2);
+}
+
+TEST_CASE("a crash before the log of a database that was put back is gone changes nothing") {
+  Open open;
+  const std::string log = open.folder.path("log");
+  std::filesystem::copy_file(open.path + "-wal", log);
+  open.remove("");
+  CHECK(open.save() == open.path);
+  open.close();
+  std::filesystem::rename(log, open.path + "-wal");
+  CHECK(Daemon(open.path).recovered.runs.size() == 2);
+  CHECK(runs_in(open.path) == 2);
 }
 
 TEST_CASE("a log of before is not read into the database that is put back") {

@@ -24,6 +24,9 @@ Result<FileSystem> file_system_of(const std::string& path);
 // Bytes that can still be written below `path`.
 Result<std::uint64_t> free_bytes(const std::string& path);
 
+// What this host's workers of the state in a directory have seen: that of the one with the highest start.
+store::Seen seen_by_workers(const std::string& state_dir);
+
 class StateDir {
  public:
   // Makes the folder with 0700 where it is missing, checks that it belongs to this user and can be written, that its
@@ -41,8 +44,7 @@ class StateDir {
   [[nodiscard]] std::string boot_file(const std::string& worker) const { return worker_dir(worker) + "/boot-id"; }
   // Makes it with 0700.
   [[nodiscard]] Result<> make_worker_dir(const std::string& worker) const;
-  // What this host's workers have seen: that of the one with the highest start.
-  [[nodiscard]] store::Seen seen() const;
+  [[nodiscard]] store::Seen seen() const { return seen_by_workers(path_); }
   // Notes beside the lock where the daemon listens.
   void note_socket(const std::string& socket) const;
   // Whether the lock is still the one that others would have to take: its file may have been removed or replaced.

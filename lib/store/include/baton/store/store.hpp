@@ -112,6 +112,7 @@ Result<> backup_database(const std::string& path, const std::string& to);
 
 // The files of a database that is open: it itself, its log and the log's index. To remove or replace one takes nothing
 // from who has it open, until that one ends: then all of it, or what was not yet moved out of the log, is gone.
+// https://www.sqlite.org/howtocorrupt.html, sections 2.4 and 4
 class OpenFiles {
  public:
   explicit OpenFiles(std::string path);  // as they are now; all must be there
@@ -125,13 +126,14 @@ class OpenFiles {
 
   // Saves what is committed, as `queries` of the store that has them open can see it: in its old place if it was lost,
   // else, or if not `put_back`, in the new file `aside`. Where it is now. Nothing may be committed any more, and the
-  // store must be closed next.
+  // store must be closed next; not, if it can be helped, after an error: disk_full, with the reserve given back, io.
   Result<std::string> save(Queries& queries, const std::string& aside, bool put_back) const;
 
  private:
   // Device and inode; nothing: not there.
   using Identity = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
   [[nodiscard]] std::array<Identity, 3> identities() const;
+  void remove_logs(bool of_ours) const;  // log and index: those that are still ours, or those of others
   std::string path_;
   std::array<Identity, 3> opened_;
 };
