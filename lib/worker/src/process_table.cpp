@@ -51,13 +51,16 @@ Result<ProcessStat> read_process(pid_t pid) {
   ProcessStat process;
   process.pid = pid;
   int parent = 0, group = 0, session = 0;
-  unsigned long long start_ticks = 0;
-  const int fields = std::sscanf(at + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                                 &process.state, &parent, &group, &session, &start_ticks);
-  if (fields != 5) return fail(ErrorCode::corrupt, "{}: makes no sense", path);
+  unsigned long long user_ticks = 0, system_ticks = 0, start_ticks = 0;
+  const int fields =
+      std::sscanf(at + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu",
+                  &process.state, &parent, &group, &session, &user_ticks, &system_ticks, &start_ticks);
+  if (fields != 7) return fail(ErrorCode::corrupt, "{}: makes no sense", path);
   process.parent = parent;
   process.session = session;
-  process.start_ns = start_ticks * (1'000'000'000u / static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK)));
+  const auto tick_ns = 1'000'000'000u / static_cast<unsigned long long>(::sysconf(_SC_CLK_TCK));
+  process.start_ns = start_ticks * tick_ns;
+  process.cpu_ns = (user_ticks + system_ticks) * tick_ns;
   return process;
 }
 

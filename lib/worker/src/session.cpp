@@ -58,10 +58,11 @@ std::string prefer_for_oom() {
 // loop leaves in one write at its end.
 class Session {
  public:
-  Session(const SupervisorOptions& options, const Folder& folder, Journal journal, int null_fd, std::string boot_id,
-          int signal_fd, int notify_fd, std::string oom_score)
+  Session(const SupervisorOptions& options, const Folder& folder, Descriptor lock, Journal journal, int null_fd,
+          std::string boot_id, int signal_fd, int notify_fd, std::string oom_score)
       : options_(options),
         folder_(folder),
+        lock_(std::move(lock)),
         io_(1),
         in_(io_, 0),
         out_(io_, 1),
@@ -90,6 +91,7 @@ class Session {
 
   SupervisorOptions options_;
   const Folder& folder_;
+  Descriptor lock_;  // of lock_session()
   boost::asio::io_context io_;
   stream_descriptor in_, out_, signals_, notices_;
   boost::asio::steady_timer timer_, parting_;
@@ -137,6 +139,7 @@ void Session::leave(int code) {
     null_fd >= 0 ? ::dup2(null_fd, 0) : ::close(0);
     ::dup2(2, 1);
     write_oom_score(oom_score_);
+    disown_session(lock_);
     ::execve("/proc/self/exe", const_cast<char* const*>(argv), ::environ);
   }
   ::_exit(code);
@@ -258,8 +261,8 @@ Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string o
   const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int signal_fd = watch_children();
   if (null_fd < 0 || signal_fd < 0) return fail_errno(errno, "/dev/null");
-  Session session(options, *folder, std::move(*journal), null_fd, std::move(*boot_id), signal_fd, notify_fd,
-                  std::move(oom_score));
+  Session session(options, *folder, std::move(*lock), std::move(*journal), null_fd, std::move(*boot_id), signal_fd,
+                  notify_fd, std::move(oom_score));
   return session.run();
 }
 

@@ -1,7 +1,5 @@
 #include "session_lock.hpp"
 
-#include <baton/worker/process_table.hpp>
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -46,31 +44,41 @@ void write_holder(int file) {
   [[maybe_unused]] const int emptied = ::ftruncate(file, 0);  // rather nobody than somebody of before
 }
 
+// Those that it cannot be are let live. A parent is a supervisor, also if it was a session before.
+bool may_be_killed(const Holder& holder) { return holder.pid > 0 && holder.pid != ::getppid(); }
+
 }  // namespace
+
+std::chrono::milliseconds Standstill::seen(const ProcessStat& process, std::chrono::milliseconds since_last) {
+  const bool same = process.pid == last_.pid && process.start_ns == last_.start_ns && process.cpu_ns == last_.cpu_ns;
+  const bool asleep = process.state == 'S' || process.state == 'T' || process.state == 't';
+  still_ = same && asleep ? still_ + since_last : std::chrono::milliseconds(0);
+  last_ = process;
+  return still_;
+}
 
 Result<Descriptor> lock_session(int folder, std::chrono::milliseconds patience) {
   Descriptor lock(::openat(folder, "session.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return fail_errno(errno, "session.lock");
-  Holder holder;
-  std::chrono::milliseconds waited{0}, pause{1};
+  Standstill standstill;
+  std::chrono::milliseconds pause{0};
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, "session.lock");
-    if (const Holder now = read_holder(lock.get()); now != holder) {
-      holder = now;
-      waited = {};
+    const Holder holder = read_holder(lock.get());
+    const auto process = may_be_killed(holder) ? read_process(holder.pid) : Result<ProcessStat>(ProcessStat());
+    const auto still = standstill.seen(process.value_or(ProcessStat()), pause);
+    if (still > patience && process->start_ns == holder.start_ns &&
+        signal_process(holder.pid, holder.start_ns, SIGKILL)) {
+      say(fmt::format("session {} did not leave and is killed", holder.pid));
+      standstill = {};
     }
-    if (waited >= patience && holder.pid > 0) {
-      if (signal_process(holder.pid, holder.start_ns, SIGKILL)) {
-        say(fmt::format("session {} did not leave and is killed", holder.pid));
-      }
-      waited = {};
-    }
+    pause = std::min(pause * 2 + std::chrono::milliseconds(1), kLongestPause);
     ::poll(nullptr, 0, static_cast<int>(pause.count()));
-    waited += pause;
-    pause = std::min(pause * 2, kLongestPause);
   }
   write_holder(lock.get());
   return lock;
 }
+
+void disown_session(const Descriptor& lock) { [[maybe_unused]] const int emptied = ::ftruncate(lock.get(), 0); }
 
 }  // namespace baton::worker

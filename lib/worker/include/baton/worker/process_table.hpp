@@ -18,6 +18,7 @@ struct ProcessStat {
   pid_t session = 0;
   char state = '?';
   std::uint64_t start_ns = 0;  // since boot, rounded down to the clock tick
+  std::uint64_t cpu_ns = 0;    // that it has used, in whole clock ticks
 
   [[nodiscard]] bool living() const { return state != 'Z' && state != 'X'; }
 };
