@@ -99,7 +99,9 @@ TEST_CASE("a session that is stopped is replaced, and cancels, timeouts and ends
   daemon.launch(2, "sleep 1000", 2s);
   REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
   daemon.launch(3, "echo started >> " + count + "; read x < " + gate + "; exit 7");
-  const pid_t session = *host.session();
+  const auto found = host.session();
+  REQUIRE(found);
+  const pid_t session = *found;
   REQUIRE(::kill(session, SIGSTOP) == 0);
   daemon.kill(1);
   CHECK(daemon.end_of(1).failure.kind == workflow::FailureKind::cancelled);
