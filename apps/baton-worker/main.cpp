@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 
 #include <cstdio>
-#include <cstdlib>
 
 namespace {
 
@@ -63,6 +62,5 @@ int main(int argc, char** argv) {
   if (attach->parsed()) return baton::worker::attach(options);
   if (supervise->parsed()) return baton::worker::supervise(options, ready_fd);
   if (check->parsed()) return check_folder(options.folder);
-  ::unsetenv(baton::kUmaskVariable);  // tasks have the umask itself
   return session->parsed() ? baton::worker::run_session(options, notify_fd) : 2;
 }

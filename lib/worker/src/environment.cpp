@@ -1,3 +1,4 @@
+#include <baton/base/umask.hpp>
 #include <baton/worker/environment.hpp>
 
 namespace baton::worker {
@@ -8,7 +9,10 @@ constexpr std::string_view kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbi
 }  // namespace
 
 Environment::Environment(const char* const* entries) {
-  for (; entries != nullptr && *entries != nullptr; ++entries) entries_.emplace_back(*entries);
+  const std::string umask = std::string(kUmaskVariable) + '=';
+  for (; entries != nullptr && *entries != nullptr; ++entries) {
+    if (!std::string_view(*entries).starts_with(umask)) entries_.emplace_back(*entries);
+  }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const std::size_t equals = entries_[i].find('=');
     if (equals != std::string::npos) index_.emplace(std::string_view(entries_[i]).substr(0, equals), i);

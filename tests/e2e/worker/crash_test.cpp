@@ -225,6 +225,32 @@ TEST_CASE("a session that loses its supervisor takes its place") {
   CHECK(link.exited(1).detail == 5);
 }
 
+TEST_CASE("a session that takes its supervisor's place keeps the umask that tasks are to have") {
+  Host host;
+  host.environment = {{"BATON_UMASK", "277"}};
+  const std::string socket = host.folder() + "/supervisor.sock";
+  pid_t session = 0;
+  {
+    Link link(host);
+    link.greet(1);
+    session = host.session().value_or(0);
+    const pid_t supervisor = host.supervisor().value_or(0);
+    REQUIRE((session > 0 && supervisor > 0));
+    REQUIRE(::kill(session, SIGSTOP) == 0);
+    REQUIRE(::kill(supervisor, SIGKILL) == 0);
+    wait_for_process_end(supervisor);
+    REQUIRE(::unlink(socket.c_str()) == 0);
+    REQUIRE(::kill(session, SIGCONT) == 0);
+    link.wait_for_end();
+    wait_for_file(socket, [&](const std::string&) { return ::access(socket.c_str(), F_OK) == 0; });
+  }
+  Link link(host);
+  link.greet(1);
+  CHECK(host.supervisor() == session);
+  link.send(script(1, "umask; echo ${BATON_UMASK-none}"));
+  CHECK(link.log(link.exited(1).log) == "0277\nnone\n");
+}
+
 TEST_CASE("a session that takes its supervisor's place and cannot listen there still sees to its tasks") {
   Host host;
   const std::string socket = host.folder() + "/supervisor.sock";
@@ -247,6 +273,7 @@ TEST_CASE("a session that takes its supervisor's place and cannot listen there s
   }
   wait_for_file(host.folder() + "/supervisor.log",
                 [](const std::string& text) { return text.find("supervisor.sock: ") != std::string::npos; });
+  CHECK(read_file(host.folder() + "/session.lock").empty());  // no later session takes it for one
   REQUIRE(::rmdir(socket.c_str()) == 0);
   Link link(host);
   const Welcome welcome = link.greet(1);

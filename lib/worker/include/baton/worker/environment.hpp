@@ -23,7 +23,8 @@ class EnvironmentBlock {
 
 class Environment {
  public:
-  // `entries`: NAME=VALUE, ended by a null pointer, as ::environ.
+  // `entries`: NAME=VALUE, ended by a null pointer, as ::environ. kUmaskVariable is left out: tasks have the umask
+  // itself.
   explicit Environment(const char* const* entries);
 
   // Later variables win over earlier ones, `worker` over `launch`; `worker` comes first in the block, so that its
