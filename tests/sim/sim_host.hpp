@@ -47,6 +47,10 @@ class SimHost final : public worker::Host {
     machine_.may_crash();
     machine_.processes_.erase(pid);
   }
+  [[nodiscard]] bool has_ended(pid_t child) const override {
+    const auto found = machine_.processes_.find(child);
+    return found != machine_.processes_.end() && found->second.zombie;
+  }
   [[nodiscard]] Result<worker::ProcessStat> read_process(pid_t pid) const override {
     const auto found = machine_.processes_.find(pid);
     if (found == machine_.processes_.end()) return fail(ErrorCode::not_found, "no process {}", pid);

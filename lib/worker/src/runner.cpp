@@ -191,14 +191,16 @@ std::optional<std::uint64_t> Runner::next_deadline() const {
   if (!deadlines_.empty()) next = deadlines_.begin()->first;
   if (!unkillable_.empty()) next = std::min(next.value_or(unkillable_check_at_), unkillable_check_at_);
   if (logs_check_at_ != 0) next = std::min(next.value_or(logs_check_at_), logs_check_at_);
+  if (reap_again_at_ != 0) next = std::min(next.value_or(reap_again_at_), reap_again_at_);
   return next;
 }
 
 void Runner::tick() {
   if (next_deadline().value_or(~std::uint64_t{0}) > host_.boot_ns()) return;
   reap();
+  turn_ends_ = 0;  // ends that come all the time must not keep deadlines from their turn
   const std::uint64_t now = host_.boot_ns();
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now && !failure_) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now && !failure_ && has_time()) {
     const AttemptId attempt = deadlines_.begin()->second;
     Running* run = running(attempt);
     if (run == nullptr) {

@@ -17,6 +17,7 @@ namespace baton::worker {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kTurn = 100 * kMillisecond;
 constexpr std::uint64_t kDrainCheck = 50 * kMillisecond;       // beside the signals of children
 constexpr std::uint64_t kRoomCheck = 1'000 * kMillisecond;     // a disk may be full for hours
 constexpr std::uint64_t kAdoptedCheck = 1'000 * kMillisecond;  // beside the supervisor's notices
@@ -42,12 +43,25 @@ std::string describe_left(std::size_t count) {
 
 }  // namespace
 
+// Looking for what attempts have left behind may take long, and hundreds may end at once. Every turn does a part, so
+// that messages are read and answered meanwhile.
+bool Runner::has_time() {
+  const std::uint64_t now = host_.boot_ns();
+  if (turn_ends_ == 0) turn_ends_ = now + kTurn;
+  return now < turn_ends_;
+}
+
 void Runner::reap() {
+  reap_again_at_ = 0;
   bool orphans = false;
   for (;;) {
     // Looked at first and reaped after its record is written: in between it cannot get lost.
     const std::optional<ExitedChild> child = failure_ ? std::nullopt : host_.peek_exited();
     if (!child) break;
+    if (!has_time()) {
+      reap_again_at_ = host_.boot_ns();
+      break;
+    }
     const pid_t pid = child->pid;
     const auto main = mains_.find(pid);
     const AttemptId attempt = main == mains_.end() ? AttemptId() : main->second;
@@ -66,12 +80,10 @@ void Runner::reap() {
       finish(attempt, false);
     } else {
       draining_.insert(attempt);
-      drain(attempt);
+      drain_in_time(attempt);
     }
   }
-  if (!orphans) return;
-  const std::vector<AttemptId> draining(draining_.begin(), draining_.end());
-  for (const AttemptId attempt : draining) drain(attempt);
+  if (orphans) drain_all();
 }
 
 // Records the end of a main process that is not reaped yet. False: it could not, and the process must stay as it is.
@@ -112,14 +124,14 @@ void Runner::journal_changed() {
     containment_->main_reaped(attempt);
     draining_.insert(attempt);
   }
-  const std::vector<AttemptId> draining(draining_.begin(), draining_.end());
-  for (const AttemptId attempt : draining) drain(attempt);
+  drain_all();
 }
 
 void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
   Running& run = *running(attempt);
   run.let_go = true;
   if (run.killed || run.exited || run.lost) return;  // its end is under way
+  if (reap_again_at_ != 0 && !run.adopted && host_.has_ended(static_cast<pid_t>(run.started.pid))) return;
   Record killed(RecordKind::killed);
   killed.attempt = attempt.value();
   killed.cause = static_cast<std::uint8_t>(cause);
@@ -134,6 +146,7 @@ void Runner::begin_kill(AttemptId attempt, wire::ExitCause cause) {
 
 // Not one by one: each may need a look at every process of the host, and many attempts may be killed at once.
 void Runner::send_signals() {
+  turn_ends_ = 0;
   if (!to_ask_.empty()) containment_->signal_each(std::exchange(to_ask_, {}), SIGTERM);
   if (!to_kill_.empty()) containment_->signal_each(std::exchange(to_kill_, {}), SIGKILL);
 }
@@ -142,7 +155,7 @@ void Runner::send_signals() {
 void Runner::check(AttemptId attempt) {
   Running* run = running(attempt);
   if (run == nullptr || failure_) return;
-  if (draining_.contains(attempt)) return drain(attempt);
+  if (draining_.contains(attempt)) return drain_in_time(attempt);
   if (run->adopted) {
     check_adopted(attempt, *run);
     run = running(attempt);
@@ -180,7 +193,19 @@ void Runner::check_adopted(AttemptId attempt, Running& run) {
   if (const auto main = mains_.find(pid); main != mains_.end() && main->second == attempt) mains_.erase(main);
   containment_->main_reaped(attempt);
   draining_.insert(attempt);
-  drain(attempt);
+  drain_in_time(attempt);
+}
+
+void Runner::drain_all() {
+  for (const AttemptId attempt : std::vector(draining_.begin(), draining_.end())) drain_in_time(attempt);
+}
+
+// Now, or as soon as other turns have had theirs; who has waited longest comes first.
+void Runner::drain_in_time(AttemptId attempt) {
+  if (has_time()) return drain(attempt);
+  const std::uint64_t now = host_.boot_ns();
+  Running* run = running(attempt);
+  if (run != nullptr && (run->due == 0 || run->due > now)) set_due(attempt, *run, now);
 }
 
 // The main process has ended. The attempt ends when nothing is left of it, which this sees to.

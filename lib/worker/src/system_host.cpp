@@ -52,6 +52,12 @@ class SystemHost final : public Host {
     wait_for_child(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG, nullptr);
   }
 
+  [[nodiscard]] bool has_ended(pid_t child) const override {
+    siginfo_t info;
+    constexpr int kLook = WEXITED | WNOHANG | WNOWAIT;
+    return wait_for_child(P_PID, static_cast<id_t>(child), &info, kLook, nullptr) == 0 && info.si_pid == child;
+  }
+
   [[nodiscard]] Result<ProcessStat> read_process(pid_t pid) const override { return worker::read_process(pid); }
 
   std::unique_ptr<Containment> contain(const Folder& folder) override { return make_containment(folder, *this); }

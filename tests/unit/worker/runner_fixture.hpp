@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -24,8 +25,9 @@ using Batches = std::vector<std::pair<std::size_t, int>>;  // of signals: to how
 // One attempt leaves a process behind that does not die until the test says so.
 class Immortal final : public Containment {
  public:
-  Immortal(const bool& alive, const bool& removable, const bool& reachable, Batches& batches)
-      : alive_(alive), removable_(removable), reachable_(reachable), batches_(batches) {}
+  Immortal(const bool& alive, const bool& removable, const bool& reachable, Batches& batches,
+           std::function<void()> look)
+      : alive_(alive), removable_(removable), reachable_(reachable), batches_(batches), look_(std::move(look)) {}
   std::string_view name() const override { return "session"; }
   Enclosure enclose(std::uint32_t, std::int64_t) override { return {}; }
   void add(AttemptId, const Record&, bool) override {}
@@ -33,7 +35,10 @@ class Immortal final : public Containment {
   bool remove(AttemptId) override { return removable_; }
   void main_reaped(AttemptId) override {}
   void orphan_reaped(pid_t) override {}
-  bool may_be_left(AttemptId attempt) override { return alive_ && attempt == AttemptId(1); }
+  bool may_be_left(AttemptId attempt) override {
+    look_();
+    return alive_ && attempt == AttemptId(1);
+  }
   std::size_t signal_all(AttemptId attempt, int) override { return reachable_ && may_be_left(attempt) ? 1 : 0; }
   void signal_each(const std::vector<AttemptId>& attempts, int signal) override {
     batches_.emplace_back(attempts.size(), signal);
@@ -46,6 +51,7 @@ class Immortal final : public Containment {
   const bool& removable_;
   const bool& reachable_;
   Batches& batches_;
+  std::function<void()> look_;
 };
 
 struct Daemon {
@@ -79,6 +85,9 @@ class TestHost final : public Host {
     return child;
   }
   void reap(pid_t pid) override { system_host().reap(given_pid != 0 && pid == given_pid ? real_pid : pid); }
+  bool has_ended(pid_t child) const override {
+    return system_host().has_ended(given_pid != 0 && child == given_pid ? real_pid : child);
+  }
   Result<ProcessStat> read_process(pid_t pid) const override {
     if (given_pid != 0 && pid == given_pid) {
       auto process = system_host().read_process(real_pid);
@@ -89,12 +98,13 @@ class TestHost final : public Host {
     return system_host().read_process(pid);
   }
   std::unique_ptr<Containment> contain(const Folder&) override {
-    return std::make_unique<Immortal>(alive, removable, reachable, batches);
+    return std::make_unique<Immortal>(alive, removable, reachable, batches, [this] { now += look_ns; });
   }
 
   void log(const std::string& problem) override { logged.push_back(problem); }
 
   std::uint64_t now = worker::boot_ns();
+  std::uint64_t look_ns = 0;  // what a look for what is left takes
   std::vector<std::string> logged;
   bool alive = false;  // what attempt 1 has left behind
   bool blind = false;

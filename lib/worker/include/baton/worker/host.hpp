@@ -35,6 +35,8 @@ class Host {
   // The children of this process that have ended: looked at first, so that the end can be recorded, and then reaped.
   virtual std::optional<ExitedChild> peek_exited() = 0;
   virtual void reap(pid_t pid) = 0;
+  // Whether this child has ended and is not reaped.
+  [[nodiscard]] virtual bool has_ended(pid_t child) const = 0;
   [[nodiscard]] virtual Result<ProcessStat> read_process(pid_t pid) const = 0;  // see process_table.hpp
   // See containment.hpp.
   virtual std::unique_ptr<Containment> contain(const Folder& folder) = 0;

@@ -43,7 +43,8 @@ class Runner {
   void reap();
   // The supervisor has appended to the journal.
   void journal_changed();
-  // Sends the signals that this turn has decided on; after everything else of it.
+  // Sends the signals that this turn has decided on; after everything else of it. What a turn had no time for is due
+  // at once, in tick().
   void send_signals();
   // Deadlines that are due: timeouts, graces, checks. Sends signals itself.
   void tick();
@@ -116,6 +117,9 @@ class Runner {
   void begin_kill(AttemptId attempt, wire::ExitCause cause);
   void check(AttemptId attempt);
   void check_adopted(AttemptId attempt, Running& run);
+  bool has_time();
+  void drain_all();
+  void drain_in_time(AttemptId attempt);
   void drain(AttemptId attempt);
   void finish(AttemptId attempt, bool unkillable);
   void check_unkillable();
@@ -151,6 +155,8 @@ class Runner {
   std::unordered_map<AttemptId, Unkillable> unkillable_;  // reported, but something of them still has its resources
   std::uint64_t unkillable_check_at_ = 0;
   std::uint64_t logs_check_at_ = 0;  // 0: nothing runs
+  std::uint64_t reap_again_at_ = 0;  // 0: there was time for all that had ended
+  std::uint64_t turn_ends_ = 0;      // when it has done enough; 0: it has done nothing yet that may take long
   std::uint64_t log_cap_;
   bool welcomed_ = false;
   std::optional<Error> failure_;
