@@ -53,7 +53,7 @@ class SystemHost final : public Host {
   }
 
   [[nodiscard]] bool has_ended(pid_t child) const override {
-    siginfo_t info;
+    siginfo_t info{};
     constexpr int kLook = WEXITED | WNOHANG | WNOWAIT;
     return wait_for_child(P_PID, static_cast<id_t>(child), &info, kLook, nullptr) == 0 && info.si_pid == child;
   }
