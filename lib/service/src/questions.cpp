@@ -121,7 +121,7 @@ void Questions::workflow_source(std::string reference, api::Done<api::SubmitRequ
         Result<workflow::Bundle> bundle = decode_bundle(*contents);
         if (!bundle) return std::unexpected(bundle.error());
         api::SubmitRequest source;
-        source.entry = stored->used_path.empty() ? std::move(bundle->entry) : stored->used_path;
+        source.entry = stored->used_path.empty() ? bundle->entry : stored->used_path;
         source.files = std::move(bundle->files);
         return source;
       },

@@ -58,22 +58,28 @@ std::string prefer_for_oom() {
 // loop leaves in one write at its end.
 class Session {
  public:
-  Session(const SupervisorOptions& options, const Folder& folder, Descriptor lock, Journal journal, int null_fd,
-          std::string boot_id, int signal_fd, int notify_fd, std::string oom_score)
+  struct Descriptors {
+    Descriptor lock;  // of lock_session()
+    int null = -1;
+    int signals = -1;
+    int notices = -1;  // of the supervisor; -1: none
+  };
+  Session(const SupervisorOptions& options, const Folder& folder, Descriptors descriptors, Journal journal,
+          std::string boot_id, std::string oom_score)
       : options_(options),
         folder_(folder),
-        lock_(std::move(lock)),
+        lock_(std::move(descriptors.lock)),
         io_(1),
         in_(io_, 0),
         out_(io_, 1),
-        signals_(io_, signal_fd),
+        signals_(io_, descriptors.signals),
         notices_(io_),
         timer_(io_),
         parting_(io_),
         oom_score_(std::move(oom_score)),
-        talk_(system_host(), folder, std::move(journal), null_fd, std::move(boot_id)),
+        talk_(system_host(), folder, std::move(journal), descriptors.null, std::move(boot_id)),
         runner_(talk_.runner()) {
-    if (notify_fd >= 0) notices_.assign(notify_fd);
+    if (descriptors.notices >= 0) notices_.assign(descriptors.notices);
   }
 
   int run();
@@ -91,7 +97,7 @@ class Session {
 
   SupervisorOptions options_;
   const Folder& folder_;
-  Descriptor lock_;  // of lock_session()
+  Descriptor lock_;
   boost::asio::io_context io_;
   stream_descriptor in_, out_, signals_, notices_;
   boost::asio::steady_timer timer_, parting_;
@@ -258,11 +264,13 @@ Result<int> serve(const SupervisorOptions& options, int notify_fd, std::string o
   if (!boot_id) return std::unexpected(boot_id.error());
   auto journal = Journal::open(folder->fd.get());
   if (!journal) return std::unexpected(journal.error());
-  const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const int signal_fd = watch_children();
-  if (null_fd < 0 || signal_fd < 0) return fail_errno(errno, "/dev/null");
-  Session session(options, *folder, std::move(*lock), std::move(*journal), null_fd, std::move(*boot_id), signal_fd,
-                  notify_fd, std::move(oom_score));
+  Session::Descriptors descriptors{.lock = std::move(*lock),
+                                   .null = ::open("/dev/null", O_RDONLY | O_CLOEXEC),
+                                   .signals = watch_children(),
+                                   .notices = notify_fd};
+  if (descriptors.null < 0 || descriptors.signals < 0) return fail_errno(errno, "/dev/null");
+  Session session(options, *folder, std::move(descriptors), std::move(*journal), std::move(*boot_id),
+                  std::move(oom_score));
   return session.run();
 }
 
