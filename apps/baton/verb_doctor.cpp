@@ -140,9 +140,10 @@ Outcome examine(Session& session) {
               check_program()};
     for (api::Check& found : check_start(locations)) {
       const auto same = [&](const api::Check& check) { return check.name == found.name; };
-      if (std::none_of(checks.begin(), checks.end(), same)) {
+      const auto known = std::find_if(checks.begin(), checks.end(), same);
+      if (known == checks.end()) {
         checks.push_back(std::move(found));
-      } else if (auto known = std::find_if(checks.begin(), checks.end(), same); known->state == "ok") {
+      } else if (known->state == "ok") {
         *known = std::move(found);
       }
     }

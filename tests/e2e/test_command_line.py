@@ -76,6 +76,15 @@ class CommandLine(harness.TestCase):
         self.box.wait(run)
         self.assertEqual(submit(), run)
 
+    def test_a_working_directory_that_was_removed_is_no_finding(self):
+        self.box.start().stop()
+        gone = ("sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh")
+        for verb in (("daemon", "adopt"), ("doctor",), ("doctor", "--fsck")):
+            process = self.box.spawn("baton", *verb, under=gone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            said = process.communicate()[0]
+            self.assertEqual(process.returncode, 0, said)
+            self.assertNotIn("does not say", said)
+
     def test_a_umask_that_takes_rights_from_its_user_is_for_tasks_alone(self):
         self.box.env["BATON_NO_START"] = ""
         umask = "tasks:\n  a: {run: 'umask; echo ${BATON_UMASK-none}'}\n"

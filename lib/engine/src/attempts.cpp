@@ -60,8 +60,9 @@ void Engine::State::on(AttemptEnded& event) {
   attempts_.erase(found);
   if (const auto worker = workers_.find(event.worker); worker != workers_.end()) note_duration(worker->second, event);
 
-  drop_undeclared(event, run(attempt.key.run).task(attempt.key.task));
-  if (const Result<> room = run(attempt.key.run).check_room_for(event.outputs); !room) {
+  Run& owner = run(attempt.key.run);
+  drop_undeclared(event, owner.task(attempt.key.task));
+  if (const Result<> room = owner.check_room_for(event.outputs); !room && event.failure.kind == FailureKind::none) {
     event.failure = {FailureKind::missing_output, 0};
     event.message = room.error().message;
   }
@@ -78,7 +79,6 @@ void Engine::State::on(AttemptEnded& event) {
   record.max_rss_bytes = event.max_rss_bytes;
   step_.changed(attempt, std::move(record));
 
-  Run& owner = run(attempt.key.run);
   conclude(owner, attempt.key, event);
   release_blockers(attempt, owner);
   step_.effect(Forget{event.worker, event.attempt});

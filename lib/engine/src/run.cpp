@@ -114,7 +114,8 @@ void Run::drop_outputs(TaskIndex t) {
 }
 
 Result<> Run::check_room_for(const Outputs& outputs) const {
-  if (output_bytes + bytes_of(outputs) <= limits::kRunOutputBytes) return {};
+  const std::uint64_t more = bytes_of(outputs);
+  if (more == 0 || output_bytes + more <= limits::kRunOutputBytes) return {};
   return fail(ErrorCode::limit,
               "the outputs of all tasks of the run come to more than {} MiB: hand on big data in files",
               limits::kRunOutputBytes >> 20);

@@ -76,32 +76,18 @@ Result<> mark_as_copy(const std::string& path) {
   return {};
 }
 
-bool is_copy(Connection& connection, const Seen& seen) {
-  try {
-    refuse_copy(connection, seen);
-  } catch (const SqlError& error) {
-    if (error.error().code != ErrorCode::denied) throw;
-    return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<> check_origin(const std::string& path, const Seen& seen) try {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (seen.incarnation > 0) refuse_new(path, seen);
-    return {};
+  std::string why = seen.incarnation > 0 ? lost_before(path, seen) : "";
+  if (std::filesystem::exists(path, error)) {
+    // Without a log it can be read as it is, and no files are made beside it.
+    const bool has_log = std::filesystem::exists(path + "-wal", error);
+    Connection connection(path, has_log ? Access::read_only : Access::untouched);
+    if (check_format(connection) != 0) why = why_not_to_go_on(connection, seen);
   }
-  // Without a log it can be read as it is, and no files are made beside it.
-  const bool has_log = std::filesystem::exists(path + "-wal", error);
-  Connection connection(path, has_log ? Access::read_only : Access::untouched);
-  if (check_format(connection) != 0) {
-    refuse_copy(connection, seen);
-  } else if (seen.incarnation > 0) {
-    refuse_new(path, seen);
-  }
+  if (!why.empty()) return fail(ErrorCode::denied, "{}", why);
   return {};
 } catch (const SqlError& error) {
   return std::unexpected(error.error());
@@ -127,7 +113,7 @@ Result<Adopted> adopt_database(const std::string& path, TimePoint now, const See
     connection.set_busy_timeout(0);
     prepare_database(connection);
     Transaction transaction(connection);
-    const bool was_copy = is_copy(connection, seen);
+    const bool was_copy = !why_not_to_go_on(connection, seen).empty();
     // One that cannot be read is mended by the next start.
     const std::string id = connection.text("SELECT state_id FROM meta LIMIT 1");
     const bool foreign = is_state_id(seen.state_id) && is_state_id(id) && id != seen.state_id;

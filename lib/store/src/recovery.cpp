@@ -169,36 +169,36 @@ class ActiveRuns {
 
 }  // namespace
 
-void refuse_new(const std::string& path, const Seen& seen) {
-  raise(ErrorCode::denied,
-        "the database {} is new or missing, but its workers have seen start {}: the one before it is lost. Put a "
-        "backup in its place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not "
-        "in it, and what workers still run of them, are lost)",
-        path, seen.incarnation);
+std::string lost_before(const std::string& path, const Seen& seen) {
+  return fmt::format(
+      "the database {} is new or missing, but its workers have seen start {}: the one before it is lost. Put a backup "
+      "in "
+      "its place, if there is one; `baton daemon adopt` goes on from what is there (the runs that are not in it, and "
+      "what workers still run of them, are lost)",
+      path, seen.incarnation);
 }
 
-void refuse_copy(Connection& connection, const Seen& seen) {
+std::string why_not_to_go_on(Connection& connection, const Seen& seen) {
   const std::int64_t incarnation = connection.integer("SELECT incarnation FROM meta LIMIT 1");
   if (incarnation == kCopyMark) {
-    raise(
-        ErrorCode::denied,
+    return fmt::format(
         "the database {} is a backup; `baton daemon adopt` goes on from it (what was started since then is lost to it)",
         connection.path());
   }
-  if (incarnation == 0 && seen.incarnation > 0) refuse_new(connection.path(), seen);
+  if (incarnation == 0 && seen.incarnation > 0) return lost_before(connection.path(), seen);
   if (incarnation >= 0 && static_cast<std::uint64_t>(incarnation) < seen.incarnation) {
-    raise(
-        ErrorCode::denied,
+    return fmt::format(
         "the database {} is older than its workers: it was started {} times, they have seen start {}. Was a backup put "
         "back? `baton daemon adopt` goes on from it (what was started since then is lost to it)",
         connection.path(), incarnation, seen.incarnation);
   }
+  return {};
 }
 
 Recovered recover_state(Connection& connection, const Seen& seen) {
   Recovered recovered;
   Transaction transaction(connection);
-  refuse_copy(connection, seen);
+  if (const std::string why = why_not_to_go_on(connection, seen); !why.empty()) raise(ErrorCode::denied, "{}", why);
   Meta meta = read_meta(connection, seen, recovered.quarantined);
   ++meta.incarnation;
   write_meta(connection, meta);

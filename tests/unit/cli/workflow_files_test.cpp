@@ -164,6 +164,11 @@ TEST_CASE("parameters that cannot be read are wrong arguments") {
   CHECK(refused(read_params({}, folder / "none.json")));
   CHECK(refused(read_params({}, folder.write("list.json", "[1]"))));
   CHECK(refused(read_params({}, folder.write("bad.json", "{"))));
+  const std::string twice = folder.write("twice.json", "{\"a\": 1, \"b\": {\"a\": 2}, \"a\": 3}");
+  CHECK(read_params({}, twice).error().message.find("duplicate key `a`") != std::string::npos);
+  CHECK(read_params({}, folder.write("text.yaml", "text"))
+            .error()
+            .message.ends_with(":1:1: parameters are a map of names and values"));
   const std::string file = folder.write("bad.yaml", "a: 1\nb: 2\nb: .inf\na: 3\n");
   CHECK(read_params({}, file).error().message == file + ":3:1: duplicate key `b` (it stands first in line 2); " + file +
                                                      ":4:1: duplicate key `a` (it stands first in line 1)");

@@ -39,6 +39,21 @@ TEST_CASE("the outputs of a run have a limit, which counts what is kept and noth
   CHECK(s.state("t[i=4]") == "succeeded");
 }
 
+TEST_CASE("a run whose outputs are beyond the limit already goes on with all that has none") {
+  Scenario s(
+      "tasks: {t: {command: [t], outputs: [x]}, u: {command: [u], outputs: [x], needs: t}, v: {command: [v], needs: "
+      "t}}");
+  s.worker();
+  s.submit();
+  s.succeeded("t", {{"x", "small"}});
+  s.store_output("t", "x", std::string(65u << 20, 'x'));  // stored before there was a limit
+  s.worker_back();
+  s.failed("u", "exit:1");
+  CHECK(s.reason("u") == "exit:1");
+  s.succeeded("v");
+  CHECK(s.state("v") == "succeeded");
+}
+
 TEST_CASE("max_parallel bounds a matrix") {
   Scenario s("tasks: {t: {command: [t], matrix: {i: [1, 2, 3, 4]}, max_parallel: 2}}");
   s.worker();

@@ -55,6 +55,10 @@ class MemoryStore {
   [[nodiscard]] const std::map<InstanceKey, InstanceChanged>& instances() const { return instances_; }
   [[nodiscard]] const std::map<AttemptId, AttemptChanged>& attempts() const { return attempts_; }
   [[nodiscard]] const std::map<RunKey, RunCreated>& runs() const { return created_; }
+  // As if it had been stored so; the engine sees it after a restart.
+  void store_output(InstanceKey key, const std::string& name, std::string value) {
+    instances_.at(key).outputs.value()[name] = std::move(value);
+  }
 
  private:
   void put(const RunCreated& record) { created_[record.run] = record; }

@@ -287,6 +287,11 @@ std::string Scenario::env(const std::string& name, const std::string& variable, 
 
 std::string Scenario::why(const std::string& name) const { return engine_->why(find(name, last_run_)); }
 
+void Scenario::store_output(const std::string& name, const std::string& output, std::string value) {
+  store_.store_output(find(name, or_last({})), output, std::move(value));
+  restart();
+}
+
 std::string Scenario::output(const std::string& name, const std::string& output) const {
   return store_.instances().at(find(name, last_run_)).outputs.value_or(std::map<std::string, std::string>{})[output];
 }

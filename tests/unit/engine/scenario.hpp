@@ -73,7 +73,8 @@ class Scenario {
   std::string env(const std::string& name, const std::string& variable, RunKey run = {}) const;
   std::string why(const std::string& name) const;
   std::string output(const std::string& name, const std::string& output) const;
-  [[nodiscard]] std::vector<std::string> kills() const { return kills_; }  // labels, in order
+  void store_output(const std::string& name, const std::string& output, std::string value);  // and restart()
+  [[nodiscard]] std::vector<std::string> kills() const { return kills_; }                    // labels, in order
   [[nodiscard]] std::size_t forgotten() const { return forgotten_; }
   [[nodiscard]] const MemoryStore& store() const { return store_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
